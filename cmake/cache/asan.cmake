@@ -1,0 +1,5 @@
+# lk-parallel | SPDX-License-Identifier: MIT
+# cmake -C cmake/cache/asan.cmake -B build/asan: the tests under the address and undefined-behaviour sanitizers; the
+# first finding ends the program.
+set(CMAKE_CXX_FLAGS "-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer" CACHE STRING "")
+include("${CMAKE_CURRENT_LIST_DIR}/clang.cmake")

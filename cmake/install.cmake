@@ -1,0 +1,23 @@
+# lk-parallel | SPDX-License-Identifier: MIT
+# Headers, the CMake package and the pkg-config file. Nothing here depends on the machine, so all of it goes to share/.
+
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+
+set(package_dir ${CMAKE_INSTALL_DATADIR}/cmake/lk-parallel)
+set(pkgconfig_dir ${CMAKE_INSTALL_DATADIR}/pkgconfig)
+
+# The prefix seen from the pkg-config file, so that an installed tree can be moved.
+file(RELATIVE_PATH prefix_from_pkgconfig "${CMAKE_INSTALL_FULL_DATADIR}/pkgconfig" "${CMAKE_INSTALL_PREFIX}")
+
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/lk-parallel-config-version.cmake
+                                 COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)
+configure_file(cmake/lk-parallel.pc.in ${PROJECT_BINARY_DIR}/lk-parallel.pc @ONLY)
+
+install(DIRECTORY include/lk DESTINATION include FILES_MATCHING PATTERN "*.hpp")
+install(TARGETS lk_parallel EXPORT lk-parallel-targets)
+install(EXPORT lk-parallel-targets NAMESPACE lk:: DESTINATION ${package_dir})
+install(FILES cmake/lk-parallel-config.cmake cmake/Findhwloc.cmake
+              ${PROJECT_BINARY_DIR}/lk-parallel-config-version.cmake DESTINATION ${package_dir})
+install(FILES ${PROJECT_BINARY_DIR}/lk-parallel.pc DESTINATION ${pkgconfig_dir})
+install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})

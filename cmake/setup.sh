@@ -1,0 +1,84 @@
+#!/usr/bin/env bash
+# lk-parallel | SPDX-License-Identifier: MIT
+# cmake/setup.sh build|ci: installs what is missing to build and test (build), and what the further cells of continuous
+# integration need (ci), with apt-get, as root or through sudo. Says nothing and takes no time where nothing is missing.
+set -euo pipefail
+
+# A row is what to install; after a `|` stands what to take instead on systems that do not have the first.
+build=(g++ cmake ninja-build pkg-config libtbb-dev libhwloc-dev libspdlog-dev
+  catch2 libeigen3-dev libcli11-dev nlohmann-json3-dev libbenchmark-dev)
+ci=("clang-19 libclang-rt-19-dev|clang-18 libclang-rt-18-dev|clang"
+  "clang-format-14|clang-format" libopenblas-dev git)
+
+die() {
+  printf 'setup: %s\n' "$*" >&2
+  exit 1
+}
+
+installed() {
+  local package
+  for package in "$@"; do
+    [ "$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || return 1
+  done
+}
+
+known() {
+  local package
+  for package in "$@"; do
+    apt-cache show --no-all-versions "$package" >/dev/null 2>&1 || return 1
+  done
+}
+
+# Hands "$2" (each alternative of row "$1" in turn, as words) to a predicate until one holds, and prints that one.
+first_alternative() {
+  local alternatives alternative
+  IFS='|' read -ra alternatives <<<"$1"
+  for alternative in "${alternatives[@]}"; do
+    # shellcheck disable=SC2086 # an alternative is a list of packages
+    if "$2" $alternative; then
+      printf '%s\n' "$alternative"
+      return
+    fi
+  done
+  return 1
+}
+
+rows=()
+for group in "${@:-build}"; do
+  case "$group" in
+    build) rows+=("${build[@]}") ;;
+    ci) rows+=("${build[@]}" "${ci[@]}") ;;
+    *) die "there is no group \`$group\`; there are: build, ci" ;;
+  esac
+done
+
+if ! command -v apt-get >/dev/null; then
+  printf 'setup: no apt-get here, so nothing is installed. By their Debian names these are needed: %s\n' "${rows[*]}" >&2
+  exit 0
+fi
+
+missing=()
+for row in "${rows[@]}"; do
+  first_alternative "$row" installed >/dev/null || missing+=("$row")
+done
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+as_root=()
+if [ "$(id -u)" -ne 0 ]; then
+  command -v sudo >/dev/null || die "needs root or sudo to install: ${missing[*]}"
+  as_root=(sudo)
+fi
+apt() {
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Acquire::Retries=3 -o DPkg::Lock::Timeout=300 \
+    -o Dpkg::Use-Pty=0 "$@" >/dev/null
+}
+
+printf 'setup: installing what is missing: %s\n' "${missing[*]}" >&2
+apt update
+packages=()
+for row in "${missing[@]}"; do
+  alternative=$(first_alternative "$row" known) || die "the package lists of this system have none of: $row"
+  read -ra words <<<"$alternative"
+  packages+=("${words[@]}")
+done
+apt install -y --no-install-recommends "${packages[@]}"

@@ -1,0 +1,14 @@
+// lk-parallel | SPDX-License-Identifier: MIT
+#pragma once
+
+// The door: everything a user names. Only <lk/parallel/eigen.hpp> is left out, which needs Eigen.
+
+#include <lk/parallel/base/version.hpp>
+#include <lk/parallel/codec.hpp>
+#include <lk/parallel/errors.hpp>
+#include <lk/parallel/for_chunks.hpp>
+#include <lk/parallel/initialize.hpp>
+#include <lk/parallel/invoker.hpp>
+#include <lk/parallel/model_op_invoker.hpp>
+#include <lk/parallel/progress.hpp>
+#include <lk/parallel/stop_on_signals.hpp>

@@ -1,0 +1,71 @@
+// lk-parallel | SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <exception>
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+#include <lk/parallel/base/error.hpp>
+
+// What became of a task: its result, or the error that took its place. Public as the elements of map_outcomes and
+// map_unordered.
+
+namespace lk::parallel {
+
+/// What stands for the result of a function that returns void.
+template <class R> using result_value = std::conditional_t<std::is_void_v<R>, std::monostate, R>;
+
+/// A result or an error, in the manner of std::expected (C++23).
+template <class R> class outcome {
+ public:
+  using value_type = result_value<R>;
+
+  outcome(value_type value) : state_(std::in_place_index<0>, std::move(value)) {}
+  /// Lifetime: shared. `error` holds an exception derived from lk::parallel::error.
+  static outcome failed(std::exception_ptr error) { return outcome(failure_tag{}, std::move(error)); }
+
+  bool has_value() const noexcept { return state_.index() == 0; }
+  explicit operator bool() const noexcept { return has_value(); }
+
+  /// Throws: the error, where there is one.
+  value_type& value() & { return rethrow_error(), *std::get_if<0>(&state_); }
+  const value_type& value() const& { return rethrow_error(), *std::get_if<0>(&state_); }
+  value_type&& value() && { return rethrow_error(), std::move(*std::get_if<0>(&state_)); }
+
+  /// The error. Throws: usage_error where there is a value. Lifetime: as long as this object or exception().
+  const lk::parallel::error& error() const& {
+    if (has_value()) throw usage_error("outcome::error() was asked of a task that succeeded; ask has_value() first");
+    try {
+      std::rethrow_exception(exception());
+    } catch (const lk::parallel::error& found) {
+      return found; // lives in the exception object that exception() shares
+    }
+  }
+
+  /// The error as an exception, or null.
+  std::exception_ptr exception() const {
+    const auto* const held = std::get_if<1>(&state_);
+    return held ? *held : nullptr;
+  }
+
+ private:
+  struct failure_tag {};
+  outcome(failure_tag, std::exception_ptr error) : state_(std::in_place_index<1>, std::move(error)) {}
+
+  void rethrow_error() const {
+    if (!has_value()) [[unlikely]]
+      std::rethrow_exception(exception());
+  }
+
+  std::variant<value_type, std::exception_ptr> state_;
+};
+
+/// A result with the position of its argument in the input.
+template <class R> struct indexed_result {
+  std::size_t index;
+  result_value<R> value;
+};
+
+} // namespace lk::parallel

@@ -1,0 +1,117 @@
+// lk-parallel | SPDX-License-Identifier: MIT
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include <lk/parallel/backends/backend.hpp>
+#include <lk/parallel/backends/task_context.hpp>
+#include <lk/parallel/backends/work.hpp>
+#include <lk/parallel/process/result_sender.hpp>
+#include <lk/parallel/process/supervisor.hpp>
+#include <lk/parallel/process/worker_spec.hpp>
+#include <lk/parallel/wire/argument_codec.hpp>
+#include <lk/parallel/wire/codec.hpp>
+#include <lk/parallel/wire/failure.hpp>
+
+// The thin typed layer over the process room: encodes arguments into the workers' rings, decodes results out of them,
+// and gives the workers the code that does the reverse around the call.
+
+namespace lk::parallel::backends {
+
+/// What a worker runs for one task. `state` is the work object of the invoker, inherited by fork.
+template <class Work, class Arg> void run_in_worker(void* state, process::running_task& task) {
+  using result = function_result_t<typename Work::function_type, typename Work::model_type, Arg>;
+  auto stored = wire::argument_codec<Arg>::decode(task.argument);
+  task.argument.expect_end();
+  task_context context(task.index, task.seed, task.attempt, task.worker, {task.first_live_ticket, task.ticket});
+  task.stage = task_stage::call;
+  auto value = static_cast<Work*>(state)->template call<Arg>(wire::argument_codec<Arg>::pass(stored), context);
+  task.stage = task_stage::encode_result;
+  wire::writer& out = task.sender->begin();
+  if constexpr (!std::is_void_v<result>) wire::encode(value, out);
+}
+
+/// One map on a pool of worker processes. Lifetime: the supervisor outlives it.
+template <class Work, class Arg> class process_backend final : process::answer_sink {
+ public:
+  using result = function_result_t<typename Work::function_type, typename Work::model_type, Arg>;
+
+  /// Throws: worker_lost where the pool has died.
+  process_backend(process::supervisor& pool, std::uint64_t seed) : pool_(pool) {
+    pool_.begin_map(&run_in_worker<Work, Arg>, seed);
+  }
+
+  bool has_room() { return pool_.has_room(); }
+
+  void submit(const Arg& arg) {
+    const std::size_t index = next_index_++;
+    try {
+      pool_.submit([&](wire::writer& out) { wire::argument_codec<Arg>::encode(arg, out); });
+    } catch (...) {
+      const auto thrown = wire::describe(std::current_exception());
+      unsent_.emplace_back(index, error_of_task(thrown, index, 0, task_stage::encode_argument));
+    }
+  }
+
+  void poll(completion_sink<result>& sink) {
+    sink_ = &sink;
+    for (auto& [index, error] : std::exchange(unsent_, {}))
+      sink.on_done(index, outcome<result>::failed(std::move(error)), 0);
+    pool_.pump(*this);
+  }
+
+  void wait() {
+    if (unsent_.empty()) pool_.wait(interrupted_);
+    interrupted_.store(false, std::memory_order_relaxed);
+  }
+
+  void interrupt() {
+    interrupted_.store(true, std::memory_order_relaxed);
+    pool_.bell().ring();
+  }
+
+  std::size_t n_running() const { return pool_.tasks().n_busy_workers(); }
+  void end() { pool_.abandon_map(); }
+
+ private:
+  void on_result(std::uint64_t index, int worker, std::span<const std::byte> encoded) override {
+    sink_->on_done(index, decode(index, worker, encoded), encoded.size());
+  }
+  void on_failure(std::uint64_t index, int worker, task_stage stage, const wire::failure& what) override {
+    sink_->on_done(index, outcome<result>::failed(error_of_task(what, index, worker, stage)), 0);
+  }
+  void on_loss(std::uint64_t index, std::exception_ptr what) override {
+    sink_->on_done(index, outcome<result>::failed(std::move(what)), 0);
+  }
+
+  static outcome<result> decode(std::uint64_t index, int worker, std::span<const std::byte> encoded) {
+    try {
+      wire::reader in(encoded);
+      if constexpr (std::is_void_v<result>) {
+        in.expect_end();
+        return outcome<result>(std::monostate{});
+      } else {
+        auto value = wire::decode<result>(in);
+        in.expect_end();
+        return outcome<result>(std::move(value));
+      }
+    } catch (...) {
+      const auto thrown = wire::describe(std::current_exception());
+      return outcome<result>::failed(error_of_task(thrown, index, worker, task_stage::decode_result));
+    }
+  }
+
+  process::supervisor& pool_;
+  std::size_t next_index_ = 0;
+  std::vector<std::pair<std::size_t, std::exception_ptr>> unsent_;
+  completion_sink<result>* sink_ = nullptr;
+  std::atomic<bool> interrupted_{false};
+};
+
+} // namespace lk::parallel::backends

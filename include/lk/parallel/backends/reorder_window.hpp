@@ -1,0 +1,50 @@
+// lk-parallel | SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cassert>
+#include <cstddef>
+#include <optional>
+#include <utility>
+#include <vector>
+
+// Results that have arrived and wait for their turn, by index. Grows with the distance between the first index missing
+// and the last one here, which the window of the map bounds.
+
+namespace lk::parallel::backends {
+
+template <class T> class reorder_window {
+ public:
+  /// Index of the next element that take() will give.
+  std::size_t first() const { return first_; }
+  bool has_next() const { return !slots_.empty() && slots_[first_ & (slots_.size() - 1)].has_value(); }
+
+  /// Each index once, none before first().
+  void put(std::size_t index, T&& value) {
+    assert(index >= first_);
+    if (index - first_ >= slots_.size()) grow(index - first_ + 1);
+    slots_[index & (slots_.size() - 1)].emplace(std::move(value));
+  }
+
+  /// Requires has_next().
+  T take() {
+    std::optional<T>& slot = slots_[first_++ & (slots_.size() - 1)];
+    T value = std::move(*slot);
+    slot.reset();
+    return value;
+  }
+
+ private:
+  void grow(std::size_t needed) {
+    std::size_t size = slots_.empty() ? 16 : slots_.size();
+    while (size < needed) size *= 2;
+    std::vector<std::optional<T>> larger(size);
+    for (std::size_t i = 0; i < slots_.size(); ++i)
+      larger[(first_ + i) & (size - 1)] = std::move(slots_[(first_ + i) & (slots_.size() - 1)]);
+    slots_.swap(larger);
+  }
+
+  std::vector<std::optional<T>> slots_; ///< size: a power of two, or none yet
+  std::size_t first_ = 0;
+};
+
+} // namespace lk::parallel::backends

@@ -1,0 +1,104 @@
+// lk-parallel | SPDX-License-Identifier: MIT
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <ranges>
+#include <utility>
+
+#include <lk/parallel/backends/result_stream.hpp>
+#include <lk/parallel/base/error.hpp>
+
+// What map, map_unordered and map_outcomes return: an input range over a result_stream. The three differ in what they
+// make of a completion.
+
+namespace lk::parallel {
+
+/// The range is alive from its making until its last element was taken, an error was thrown from it, or it is gone.
+/// Threads: one at a time. Lifetime: may outlive its invoker; moving on in it is a usage_error then.
+template <class R, class Shape> class basic_result_range : public std::ranges::view_base {
+ public:
+  using value_type = typename Shape::value_type;
+
+  class iterator {
+   public:
+    using iterator_concept = std::input_iterator_tag;
+    using difference_type = std::ptrdiff_t;
+    using value_type = basic_result_range::value_type;
+
+    iterator() = default;
+    iterator(iterator&&) = default;
+    iterator& operator=(iterator&&) = default;
+
+    value_type& operator*() const { return *range_->current_; }
+    iterator& operator++() {
+      range_->advance();
+      return *this;
+    }
+    void operator++(int) { ++*this; }
+    friend bool operator==(const iterator& it, std::default_sentinel_t) { return it.at_end(); }
+
+   private:
+    friend basic_result_range;
+    bool at_end() const { return !range_->current_; }
+    explicit iterator(basic_result_range& range) : range_(&range) {}
+    basic_result_range* range_ = nullptr;
+  };
+
+  explicit basic_result_range(std::unique_ptr<backends::result_stream<R>> stream) : stream_(std::move(stream)) {}
+  basic_result_range(basic_result_range&&) = default;
+  basic_result_range& operator=(basic_result_range&&) = default;
+
+  /// Starts the map. Blocks: until the first result is there. Throws: as ++ does.
+  iterator begin() {
+    if (!started_) advance();
+    started_ = true;
+    return iterator(*this);
+  }
+  std::default_sentinel_t end() const noexcept { return {}; }
+
+ private:
+  /// Throws: a task's error (map and map_unordered), an error of the source or of the pool; the range is at its end
+  /// afterwards.
+  void advance() {
+    current_.reset();
+    if (auto next = stream_->next()) {
+      try {
+        current_.emplace(Shape::make(std::move(*next)));
+      } catch (...) {
+        stream_->end();
+        throw;
+      }
+    }
+  }
+
+  std::unique_ptr<backends::result_stream<R>> stream_;
+  std::optional<value_type> current_;
+  bool started_ = false;
+};
+
+namespace backends {
+
+template <class R> struct plain_shape {
+  using value_type = result_value<R>;
+  static value_type make(completion<R>&& done) { return std::move(done.what).value(); }
+};
+template <class R> struct indexed_shape {
+  using value_type = indexed_result<R>;
+  static value_type make(completion<R>&& done) { return {done.index, std::move(done.what).value()}; }
+};
+template <class R> struct outcome_shape {
+  using value_type = outcome<R>;
+  static value_type make(completion<R>&& done) { return std::move(done.what); }
+};
+
+} // namespace backends
+
+template <class R> using result_range = basic_result_range<R, backends::plain_shape<R>>;
+template <class R> using indexed_result_range = basic_result_range<R, backends::indexed_shape<R>>;
+template <class R> using outcome_range = basic_result_range<R, backends::outcome_shape<R>>;
+
+} // namespace lk::parallel

@@ -1,0 +1,242 @@
+// lk-parallel | SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <deque>
+#include <exception>
+#include <functional>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <ranges>
+#include <stop_token>
+#include <utility>
+
+#include <lk/parallel/backends/backend.hpp>
+#include <lk/parallel/backends/outcome.hpp>
+#include <lk/parallel/backends/progress_feed.hpp>
+#include <lk/parallel/backends/reorder_window.hpp>
+#include <lk/parallel/base/error.hpp>
+
+// One map in progress: reads arguments from the source as there is room for them, hands them to a back end, and gives
+// out what comes back, in order or as it comes. All of it happens in the consumer's thread, inside next().
+
+namespace lk::parallel::backends {
+
+template <class R> struct completion {
+  std::size_t index;
+  outcome<R> what;
+};
+
+/// A map in progress, as its invoker sees it.
+class open_map {
+ public:
+  virtual ~open_map() = default;
+  /// Abandons what is unfinished. May be called again.
+  virtual void end() noexcept = 0;
+  /// As end(), since the invoker is going away: what follows is a usage_error.
+  virtual void close() noexcept = 0;
+};
+
+/// A map whose source and back end are forgotten.
+template <class R> class result_stream : public open_map {
+ public:
+  /// The next completion, nothing at the end. Blocks: until there is one.
+  /// Throws: what the source threw, once everything before it has been given out; cancelled; worker_lost without a
+  /// task; resource_error. The stream is at its end then. usage_error where two threads are in here at once, or the
+  /// invoker is gone.
+  virtual std::optional<completion<R>> next() = 0;
+};
+
+struct stream_options {
+  bool in_order = true;
+  std::size_t window = 0;       ///< most tasks between the consumer and the source; at least 1
+  std::size_t window_bytes = 0; ///< most encoded bytes that wait for the consumer
+  std::size_t n_workers = 1;
+  std::shared_ptr<Progress> progress;
+  std::stop_token stop;
+  std::function<void()> on_end; ///< called once, when the map is over in one way or another
+};
+
+/// The elements of a range, one at a time, none earlier than asked for.
+template <std::ranges::input_range Range> class source {
+ public:
+  explicit source(Range range) : range_(std::move(range)) {}
+
+  /// Whether there is another element to take(). Throws: what the range's iterator throws.
+  bool has_next() {
+    if (!at_)
+      at_.emplace(std::ranges::begin(range_));
+    else if (taken_)
+      ++*at_;
+    taken_ = false;
+    return *at_ != std::ranges::end(range_);
+  }
+  decltype(auto) take() {
+    taken_ = true;
+    return **at_;
+  }
+
+ private:
+  Range range_;
+  std::optional<std::ranges::iterator_t<Range>> at_;
+  bool taken_ = false;
+};
+
+template <class Range, class Backend, class R> class map_stream final : public result_stream<R>, completion_sink<R> {
+ public:
+  template <class... BackendArgs>
+  map_stream(Range range, stream_options options, BackendArgs&&... backend_args)
+      : options_(std::move(options))
+      , source_(std::move(range))
+      , feed_(options_.progress)
+      , backend_(std::forward<BackendArgs>(backend_args)...)
+      , on_stop_(options_.stop, interrupter{&backend_}) {}
+  ~map_stream() override { end(); }
+
+  std::optional<completion<R>> next() override {
+    const one_at_a_time guard(busy_);
+    if (closed_) throw usage_error("the invoker of this map is gone; keep it alive as long as you iterate");
+    if (ended_) return std::nullopt;
+    try {
+      auto found = find_next();
+      if (!found) end();
+      return found;
+    } catch (...) {
+      end();
+      throw;
+    }
+  }
+
+  void end() noexcept override {
+    if (std::exchange(ended_, true)) return;
+    feed_.tell(0);
+    backend_.end();
+    if (options_.on_end) options_.on_end();
+  }
+
+  void close() noexcept override {
+    closed_ = closed_ || !ended_;
+    end();
+  }
+
+ private:
+  class one_at_a_time {
+   public:
+    explicit one_at_a_time(std::atomic<bool>& busy) : busy_(busy) {
+      if (busy_.exchange(true, std::memory_order_acquire))
+        throw usage_error("two threads iterate over one map at the same time; give each thread an invoker of its own");
+    }
+    ~one_at_a_time() { busy_.store(false, std::memory_order_release); }
+    one_at_a_time(const one_at_a_time&) = delete;
+    one_at_a_time& operator=(const one_at_a_time&) = delete;
+
+   private:
+    std::atomic<bool>& busy_;
+  };
+
+  struct interrupter {
+    Backend* backend;
+    void operator()() const noexcept { backend->interrupt(); }
+  };
+
+  std::optional<completion<R>> find_next() {
+    // Where results are waiting, the back end is looked at only now and then: the consumer is what everybody waits for.
+    constexpr std::size_t results_per_look = 16;
+    if (!has_ready() || ++n_since_look_ >= results_per_look) look();
+    while (!has_ready()) {
+      if (in_flight_ == 0 && source_ended_) return at_end();
+      feed_.tell(backend_.n_running());
+      backend_.wait();
+      look();
+    }
+    return take_ready();
+  }
+
+  void look() {
+    n_since_look_ = 0;
+    if (options_.stop.stop_requested()) throw cancelled();
+    backend_.poll(*this);
+    fill();
+    feed_.tell(backend_.n_running());
+  }
+
+  std::optional<completion<R>> at_end() {
+    if (source_error_) std::rethrow_exception(std::exchange(source_error_, nullptr));
+    return std::nullopt;
+  }
+
+  void fill() {
+    while (!source_ended_ && has_window() && backend_.has_room()) {
+      try {
+        if (!source_.has_next()) return source_over();
+        backend_.submit(source_.take());
+      } catch (...) {
+        source_error_ = std::current_exception();
+        return source_over();
+      }
+      ++in_flight_;
+      feed_.dispatched();
+    }
+  }
+
+  void source_over() { source_ended_ = true; }
+
+  /// At least one task a worker may be on its way, however large the results that wait.
+  bool has_window() const {
+    if (in_flight_ + n_ready_ >= options_.window) return false;
+    return ready_bytes_ < options_.window_bytes || in_flight_ < options_.n_workers;
+  }
+
+  void on_done(std::size_t index, outcome<R>&& what, std::size_t bytes) override {
+    --in_flight_;
+    ++n_ready_;
+    ready_bytes_ += bytes;
+    feed_.done(what.has_value());
+    if (options_.in_order)
+      in_order_.put(index, {bytes, {index, std::move(what)}});
+    else
+      as_they_come_.push_back({bytes, {index, std::move(what)}});
+  }
+
+  bool has_ready() const { return options_.in_order ? in_order_.has_next() : !as_they_come_.empty(); }
+
+  completion<R> take_ready() {
+    arrival next = options_.in_order ? in_order_.take() : take_front();
+    --n_ready_;
+    ready_bytes_ -= next.bytes;
+    return std::move(next.what);
+  }
+
+  struct arrival {
+    std::size_t bytes;
+    completion<R> what;
+  };
+
+  arrival take_front() {
+    arrival front = std::move(as_they_come_.front());
+    as_they_come_.pop_front();
+    return front;
+  }
+
+  stream_options options_;
+  source<Range> source_;
+  progress_feed feed_;
+  std::size_t in_flight_ = 0;   ///< submitted and not come back
+  std::size_t n_ready_ = 0;     ///< come back and not given out
+  std::size_t ready_bytes_ = 0; ///< of those
+  std::size_t n_since_look_ = 0;
+  bool source_ended_ = false;
+  bool ended_ = false;
+  bool closed_ = false;
+  std::atomic<bool> busy_{false};
+  std::exception_ptr source_error_;
+  reorder_window<arrival> in_order_;
+  std::deque<arrival> as_they_come_;
+  Backend backend_;
+  std::stop_callback<interrupter> on_stop_; // last: gone before the back end is
+};
+
+} // namespace lk::parallel::backends

@@ -1,0 +1,71 @@
+// lk-parallel | SPDX-License-Identifier: MIT
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <exception>
+#include <optional>
+#include <utility>
+
+#include <lk/parallel/backends/backend.hpp>
+#include <lk/parallel/backends/task_context.hpp>
+#include <lk/parallel/backends/work.hpp>
+#include <lk/parallel/threads/task_scope.hpp>
+#include <lk/parallel/threads/thread_budget.hpp>
+
+// Runs each task in the consumer's thread, at the moment its result is asked for.
+
+namespace lk::parallel::backends {
+
+/// Lifetime: work and budget outlive it. Without a budget (inside a task) it runs under the one already in force.
+template <class Work, class Arg> class sequential_backend {
+ public:
+  using result = function_result_t<typename Work::function_type, typename Work::model_type, Arg>;
+
+  sequential_backend(Work work, std::uint64_t seed, threads::thread_budget* budget)
+      : work_(work)
+      , seed_(seed)
+      , budget_(budget) {}
+
+  bool has_room() const { return !pending_; }
+  void submit(Arg arg) { pending_.emplace(std::move(arg)); }
+  void wait() {}
+  void interrupt() {}
+  std::size_t n_running() const { return pending_ ? 1 : 0; }
+  void end() {
+    pending_.reset();
+    if (budget_) budget_->rest();
+  }
+
+  void poll(completion_sink<result>& sink) {
+    if (!pending_) return;
+    Arg arg = std::move(*pending_);
+    pending_.reset();
+    const std::size_t index = next_index_++;
+    std::optional<outcome<result>> done;
+    if (budget_)
+      budget_->run([&] { done = run(index, std::move(arg)); });
+    else
+      done = run(index, std::move(arg));
+    sink.on_done(index, std::move(*done), 0);
+  }
+
+ private:
+  outcome<result> run(std::size_t index, Arg&& arg) {
+    const threads::task_scope inside;
+    task_context context(index, seed_, 1, 0, {});
+    try {
+      return outcome<result>(work_.template call<Arg>(std::move(arg), context));
+    } catch (...) {
+      return outcome<result>::failed(error_of_task(std::current_exception(), index, 0, task_stage::call));
+    }
+  }
+
+  Work work_;
+  std::uint64_t seed_;
+  threads::thread_budget* budget_;
+  std::optional<Arg> pending_;
+  std::size_t next_index_ = 0;
+};
+
+} // namespace lk::parallel::backends

@@ -1,0 +1,213 @@
+// lk-parallel | SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <exception>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <lk/parallel/backends/backend.hpp>
+#include <lk/parallel/backends/task_context.hpp>
+#include <lk/parallel/backends/work.hpp>
+#include <lk/parallel/base/queue_depth.hpp>
+#include <lk/parallel/process/loss.hpp>
+#include <lk/parallel/threads/thread_budget.hpp>
+
+// Runs tasks on threads of its own that live as long as the map, each with its own copy of the function. Nothing is
+// encoded. Threads that end with the map leave oneTBB free to be quiesced when somebody forks.
+
+namespace lk::parallel::backends {
+
+template <class Work, class Arg> class thread_backend {
+ public:
+  using function = typename Work::function_type;
+  using result = function_result_t<function, typename Work::model_type, Arg>;
+
+  /// Throws: std::system_error where a thread cannot be made.
+  thread_backend(Work work, std::uint64_t seed, int n_threads, int child_threads, std::function<void(int)> worker_init)
+      : model_(work.model)
+      , seed_(seed)
+      , n_threads_(static_cast<std::size_t>(n_threads))
+      , child_threads_(child_threads)
+      , worker_init_(std::move(worker_init)) {
+    try {
+      for (int worker = 0; worker < n_threads; ++worker)
+        threads_.emplace_back([this, worker, fn = *work.fn]() mutable { live(worker, fn); });
+    } catch (...) {
+      end(); // those that were made wait for work
+      throw;
+    }
+  }
+  ~thread_backend() { end(); }
+  thread_backend(const thread_backend&) = delete;
+  thread_backend& operator=(const thread_backend&) = delete;
+
+  bool has_room() {
+    const std::size_t held = n_submitted_ - n_handed_over_;
+    if (held < room_) return true;
+    const std::lock_guard lock(mutex_);
+    room_ = depth_.get() * n_threads_;
+    return held < room_;
+  }
+
+  void submit(Arg arg) {
+    {
+      const std::lock_guard lock(mutex_);
+      queue_.push_back({n_submitted_, std::move(arg)});
+    }
+    ++n_submitted_;
+    work_there_.notify_one();
+  }
+
+  void poll(completion_sink<result>& sink) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (init_failure_) process::throw_init_failed(init_failure_->first, init_failure_->second);
+      handed_over_.swap(finished_);
+    }
+    n_handed_over_ += handed_over_.size();
+    for (auto& [index, what] : handed_over_) sink.on_done(index, std::move(what), 0);
+    handed_over_.clear();
+  }
+
+  void wait() {
+    std::unique_lock lock(mutex_);
+    result_there_.wait(lock, [&] { return !finished_.empty() || interrupted_ || init_failure_; });
+    interrupted_ = false;
+  }
+
+  void interrupt() {
+    {
+      const std::lock_guard lock(mutex_);
+      interrupted_ = true;
+    }
+    result_there_.notify_one();
+  }
+
+  std::size_t n_running() const { return n_running_.load(std::memory_order_relaxed); }
+
+  /// Blocks: until the tasks that run have ended; they see stop_requested().
+  void end() {
+    {
+      const std::lock_guard lock(mutex_);
+      ending_ = true;
+      queue_.clear();
+    }
+    first_live_.store(UINT64_MAX, std::memory_order_relaxed);
+    work_there_.notify_all();
+    threads_.clear();
+  }
+
+ private:
+  struct task {
+    std::size_t index;
+    Arg arg;
+  };
+  using clock = std::chrono::steady_clock;
+
+  void live(int worker, function& fn) {
+    threads::thread_budget budget(child_threads_, true);
+    budget.run([&] {
+      if (initialise(worker)) run_tasks(worker, fn);
+    });
+  }
+
+  bool initialise(int worker) {
+    try {
+      if (worker_init_) worker_init_(worker);
+      return true;
+    } catch (...) {
+      const auto what = wire::describe(std::current_exception());
+      {
+        const std::lock_guard lock(mutex_);
+        init_failure_.emplace(worker, what.type_name + ": " + what.message);
+      }
+      result_there_.notify_one();
+      return false;
+    }
+  }
+
+  void run_tasks(int worker, function& fn) {
+    std::vector<task> batch;
+    while (take(batch)) {
+      n_running_.fetch_add(1, std::memory_order_relaxed);
+      const auto begin = clock::now();
+      for (task& next : batch) deliver(next.index, run(worker, fn, next));
+      const auto busy = clock::now() - begin;
+      n_running_.fetch_sub(1, std::memory_order_relaxed);
+      const std::lock_guard lock(mutex_);
+      depth_.learn(batch.size(), static_cast<std::uint64_t>(busy.count()));
+    }
+  }
+
+  /// Blocks: until there are tasks or the map ends (false). Takes a fair share of what is queued, so that small tasks
+  /// do not pay for a lock each.
+  bool take(std::vector<task>& batch) {
+    batch.clear();
+    std::unique_lock lock(mutex_);
+    work_there_.wait(lock, [&] { return !queue_.empty() || ending_; });
+    if (ending_) return false;
+    constexpr std::size_t largest_share = 256;
+    const std::size_t share = std::clamp<std::size_t>(queue_.size() / (2 * n_threads_), 1, largest_share);
+    for (std::size_t i = 0; i < share; ++i) {
+      batch.push_back(std::move(queue_.front()));
+      queue_.pop_front();
+    }
+    return true;
+  }
+
+  outcome<result> run(int worker, function& fn, task& next) {
+    task_context context(next.index, seed_, 1, worker, {&first_live_, next.index});
+    try {
+      return outcome<result>(
+          work<typename Work::model_type, function>{model_, &fn}.template call<Arg>(std::move(next.arg), context));
+    } catch (...) {
+      return outcome<result>::failed(error_of_task(std::current_exception(), next.index, worker, task_stage::call));
+    }
+  }
+
+  void deliver(std::size_t index, outcome<result>&& what) {
+    bool first = false;
+    {
+      const std::lock_guard lock(mutex_);
+      first = finished_.empty();
+      finished_.emplace_back(index, std::move(what));
+    }
+    if (first) result_there_.notify_one();
+  }
+
+  const typename Work::model_type* model_;
+  std::uint64_t seed_;
+  std::size_t n_threads_;
+  int child_threads_;
+  std::function<void(int)> worker_init_;
+
+  std::mutex mutex_; // guards what follows, up to the blank line
+  std::condition_variable work_there_, result_there_;
+  std::deque<task> queue_;
+  std::vector<std::pair<std::size_t, outcome<result>>> finished_;
+  std::optional<std::pair<int, std::string>> init_failure_;
+  base::queue_depth depth_;
+  bool ending_ = false;
+  bool interrupted_ = false;
+
+  std::vector<std::pair<std::size_t, outcome<result>>> handed_over_; // the consumer's own, as the next three
+  std::size_t n_submitted_ = 0, n_handed_over_ = 0;
+  std::size_t room_ = 0;
+  std::atomic<std::size_t> n_running_{0};
+  std::atomic<std::uint64_t> first_live_{0};
+  std::vector<std::jthread> threads_; // last: joined before the rest is destroyed
+};
+
+} // namespace lk::parallel::backends

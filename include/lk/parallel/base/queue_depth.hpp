@@ -1,0 +1,36 @@
+// lk-parallel | SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+
+// How many tasks to keep queued ahead of a worker: enough that waking it and refilling its queue cost little beside
+// the work, few enough that a long task does not hold many others back.
+
+namespace lk::parallel::base {
+
+class queue_depth {
+ public:
+  static constexpr std::size_t least = 2;
+  static constexpr std::size_t most = 8192;
+
+  std::size_t get() const { return depth_; }
+
+  /// Takes in that so many tasks took so long. Units: nanoseconds. Any values are safe.
+  void learn(std::uint64_t tasks, std::uint64_t busy_ns) {
+    if (tasks == 0) return;
+    const double mean = static_cast<double>(busy_ns) / static_cast<double>(tasks);
+    mean_ns_ = mean_ns_ < 0 ? mean : 0.5 * (mean_ns_ + mean);
+    const double wanted = queued_work_ns / std::max(mean_ns_, 1.0);
+    depth_ = static_cast<std::size_t>(std::clamp(wanted, static_cast<double>(least), static_cast<double>(most)));
+  }
+
+ private:
+  static constexpr double queued_work_ns = 400'000; // some eight times what waking a sleeping worker takes
+
+  double mean_ns_ = -1;
+  std::size_t depth_ = least;
+};
+
+} // namespace lk::parallel::base

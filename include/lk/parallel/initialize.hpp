@@ -1,0 +1,118 @@
+// lk-parallel | SPDX-License-Identifier: MIT
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <optional>
+
+#include <lk/parallel/base/error.hpp>
+#include <lk/parallel/config/config.hpp>
+#include <lk/parallel/config/environment.hpp>
+#include <lk/parallel/config/resolve.hpp>
+#include <lk/parallel/config/topology.hpp>
+#include <lk/parallel/report/library_log.hpp>
+#include <lk/parallel/threads/arena.hpp>
+#include <lk/parallel/threads/backend_pools.hpp>
+#include <lk/parallel/threads/fork_gate.hpp>
+#include <lk/parallel/threads/thread_budget.hpp>
+
+// The four knobs of the process: resolved once, in force until it ends. The rest of the front reaches the process's
+// training arena and its way to a safe fork through front::runtime; no room knows that there is such a thing.
+
+namespace lk::parallel {
+
+namespace front {
+
+/// What the library keeps for the whole process. Threads: everything may be called from any thread.
+/// Lifetime: never destroyed, so that destructors of the user's statics may still train.
+class runtime {
+ public:
+  static runtime& instance() {
+    static runtime& only = *new runtime;
+    return only;
+  }
+
+  /// False where the knobs were resolved before; then nothing changes. Throws: config_error; then nothing changes
+  /// either.
+  bool initialize(const parallel_options& options) {
+    if (in_force_.load(std::memory_order_acquire) != nullptr) return false; // pairs with the release below
+    const std::lock_guard lock(mutex_);
+    if (resolved_) return false;
+    const ParallelConfig config =
+        config::resolve(options, config::read_environment(), config::effective_cpu_count_now());
+    threads::set_backend_threads(config.backend_threads);
+    training_.emplace(config.threads, config.backend_threads);
+    resolved_ = config;
+    in_force_.store(&*resolved_, std::memory_order_release); // the readers' acquire sees the config and the arena
+    return true;
+  }
+
+  const ParallelConfig& config() {
+    const ParallelConfig* config = in_force_.load(std::memory_order_acquire); // pairs with the release above
+    if (config != nullptr) return *config;
+    initialize({});
+    return *in_force_.load(std::memory_order_acquire);
+  }
+
+  threads::arena& training() {
+    (void)config();
+    return *training_;
+  }
+
+  /// Quiesces oneTBB where it can be and shuts the training arena; fork while the object lives.
+  /// Blocks: a millisecond as a rule, ten seconds at most (threads/fork_gate.hpp).
+  threads::fork_gate close_for_fork() { return threads::fork_gate(training()); }
+
+  /// Makes this the runtime of a worker, in the zygote or another fresh child: knobs of ParallelConfig::for_worker,
+  /// later calls of initialize() silent. `tbb_quiesced` is what the gate said. Fork: called while the child has one
+  /// thread; takes no lock of ours, since another thread of the host may have held it at the fork. Blocks: for ever
+  /// where oneTBB was not quiesced and one of its locks was copied while held; that child is to be given up, as for the
+  /// other steps of the canary.
+  void become_worker(bool tbb_quiesced) {
+    const ParallelConfig* host = in_force_.load(std::memory_order_relaxed); // relaxed: there is one thread only
+    worker_ = (host != nullptr ? *host : ParallelConfig{}).for_worker();
+    is_worker_ = true;
+    in_force_.store(&worker_, std::memory_order_relaxed);
+    if (!tbb_quiesced) threads::probe_tbb();
+  }
+
+  bool is_worker() const { return is_worker_; }
+
+  /// Held by whoever makes worker processes: one fork at a time, with one gate closed.
+  std::mutex& launch_lock() { return launch_mutex_; }
+
+ private:
+  runtime() = default;
+
+  std::mutex launch_mutex_;
+  std::mutex mutex_;                       // guards the making of the two below
+  std::optional<ParallelConfig> resolved_; // set once, before in_force_
+  std::optional<threads::arena> training_; // set once, before in_force_
+  std::atomic<const ParallelConfig*> in_force_{nullptr};
+  ParallelConfig worker_;  // set once, in a worker
+  bool is_worker_ = false; // set once, in a worker
+};
+
+} // namespace front
+
+/// Resolves the knobs: argument, then environment (LK_NUM_PROCS, LK_NUM_THREADS, LK_NUM_BACKEND_THREADS,
+/// LK_NUM_CHILD_THREADS), then a default made from effective_cpu_count(). A second call warns and changes nothing.
+/// Threads: safe. Fork: in a worker it does nothing. Throws: config_error; a corrected call may follow.
+/// Source: lenskit.parallel.initialize.
+inline void initialize(const parallel_options& options = {}) {
+  front::runtime& ours = front::runtime::instance();
+  if (ours.initialize(options) || ours.is_worker()) return;
+  report::library_logger()->warn("parallel support was initialised before; this call of initialize() changes nothing");
+}
+
+/// initialize() with the defaults, where nobody has called it yet. Threads: safe. Throws: config_error.
+inline void ensure_parallel_init() { (void)front::runtime::instance().config(); }
+
+/// The knobs in force; initialises where that is still to be done. Threads: safe. Throws: config_error.
+inline const ParallelConfig& get_parallel_config() { return front::runtime::instance().config(); }
+
+/// CPUs this process may use: the least of the affinity mask and the cgroup quotas (version 1 and 2), at least 1.
+inline int effective_cpu_count() { return config::effective_cpu_count_now(); }
+
+} // namespace lk::parallel

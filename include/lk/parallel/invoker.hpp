@@ -1,0 +1,174 @@
+// lk-parallel | SPDX-License-Identifier: MIT
+#pragma once
+
+#include <unistd.h>
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <ranges>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include <lk/parallel/backends/process_backend.hpp>
+#include <lk/parallel/backends/result_range.hpp>
+#include <lk/parallel/backends/result_stream.hpp>
+#include <lk/parallel/backends/sequential_backend.hpp>
+#include <lk/parallel/backends/task_context.hpp>
+#include <lk/parallel/backends/thread_backend.hpp>
+#include <lk/parallel/backends/work.hpp>
+#include <lk/parallel/codec.hpp>
+#include <lk/parallel/invoker_options.hpp>
+#include <lk/parallel/wire/require.hpp>
+#include <lk/parallel/worker_pool.hpp>
+
+// The invoker: applies a function of one model to a stream of arguments, in worker processes, threads or in place, and
+// streams the results back.
+
+namespace lk::parallel {
+
+/// Applies `fn(const Model&, argument)` or `fn(const Model&, argument, task_context&)` to many arguments. An lvalue
+/// model is referred to, an rvalue model is owned. Worker processes are forked when the invoker is made: they see model
+/// and function as they are then, without a copy. Each worker has its own copy of fn and may call it as non-const, so a
+/// mutable function object is per-worker scratch state.
+/// Threads: one at a time. Fork: in a forked child only the destructor may be called.
+/// Lifetime: the destructor leaves no process, no memory and no descriptor.
+/// Source: lenskit.parallel.invoker, lenskit.parallel.ModelOpInvoker.
+template <class Model, class Fn, bool NeedsCodecs = true> class invoker {
+  using model_type = std::remove_cvref_t<Model>;
+  using work_type = backends::work<model_type, Fn>;
+  template <std::ranges::input_range Range>
+  using result_for = backends::function_result_t<Fn, model_type, std::ranges::range_value_t<Range>>;
+
+ public:
+  /// Blocks: until the worker processes can be forked, typically the time of one fork.
+  /// Throws: config_error (an option makes no sense), resource_error (the system refuses a process or memory).
+  invoker(Model&& model, Fn fn, invoker_options options = {}) requires NeedsCodecs
+      : core_(std::make_unique<core>(std::forward<Model>(model), std::move(fn), std::move(options))) {}
+  /// Never forks; argument and result types need no codec.
+  invoker(in_process_t, Model&& model, Fn fn, invoker_options options = {}) requires(!NeedsCodecs)
+      : core_(std::make_unique<core>(std::forward<Model>(model), std::move(fn), std::move(options))) {}
+
+  /// The results in the order of the arguments. The input is read as results are taken: it may be infinite. Nothing
+  /// runs before begin() of the range.
+  /// Throws: usage_error (another map is in progress; shut down). From the range: task_error, worker_lost, cancelled,
+  /// what the input's iterator throws; the range is at its end then, and the invoker usable.
+  template <std::ranges::viewable_range Range> auto map(Range&& arguments) & {
+    using result = result_for<Range>;
+    return result_range<result>(start<result>(std::views::all(std::forward<Range>(arguments)), true));
+  }
+  /// The results as they come, as indexed_result.
+  template <std::ranges::viewable_range Range> auto map_unordered(Range&& arguments) & {
+    using result = result_for<Range>;
+    return indexed_result_range<result>(start<result>(std::views::all(std::forward<Range>(arguments)), false));
+  }
+  /// In order, results and errors alike as `outcome`: the way to go on after errors.
+  template <std::ranges::viewable_range Range> auto map_outcomes(Range&& arguments) & {
+    using result = result_for<Range>;
+    return outcome_range<result>(start<result>(std::views::all(std::forward<Range>(arguments)), true));
+  }
+
+  template <class Range> auto map(Range&&) && { refuse_temporary<Range>(); }
+  template <class Range> auto map_unordered(Range&&) && { refuse_temporary<Range>(); }
+  template <class Range> auto map_outcomes(Range&&) && { refuse_temporary<Range>(); }
+
+  /// Ends a map in progress and the workers. Later maps are usage errors.
+  void shutdown() {
+    if (core_) core_->shut_down();
+  }
+
+  /// Throws: usage_error after a move.
+  invoker_stats stats() const { return checked().pool.stats(); }
+
+ private:
+  /// What stays where it is when the invoker is moved: the workers have inherited its address.
+  struct core {
+    core(Model&& m, Fn f, invoker_options o)
+        : model(std::forward<Model>(m))
+        , fn(std::move(f))
+        , work{std::addressof(model), &fn}
+        , pool(std::move(o), NeedsCodecs, &work) {}
+    ~core() { shut_down(); }
+
+    void shut_down() noexcept {
+      if (pool.current_map().open) pool.current_map().open->close();
+      pool.shut_down();
+    }
+
+    Model model;
+    Fn fn;
+    work_type work;
+    front::worker_pool pool;
+  };
+
+  template <class Range> static void refuse_temporary() {
+    static_assert(!std::is_same_v<Range, Range>,
+                  "lk::parallel::invoker: map on a temporary invoker would leave the loop without its workers (C++20 "
+                  "destroys the temporary before the first iteration): give the invoker a name");
+  }
+
+  core& checked() const {
+    if (!core_) throw usage_error("this invoker was moved from; use the one it was moved to");
+    return *core_;
+  }
+
+  template <class R, class View> std::unique_ptr<backends::result_stream<R>> start(View view, bool in_order) {
+    using argument = std::ranges::range_value_t<View>;
+    static_assert(backends::task_function<Fn, model_type, argument>,
+                  "lk::parallel::invoker: the function cannot be called as fn(const Model&, argument) or fn(const "
+                  "Model&, argument, task_context&) with the range's value type as an rvalue argument");
+    static_assert(!std::is_reference_v<R>,
+                  "lk::parallel::invoker: the function returns a reference; results are values: return a copy");
+    core& the = checked();
+    the.pool.require_idle();
+    auto stream = make_stream<R, argument>(the, std::move(view), the.pool.make_stream_options(in_order));
+    the.pool.current_map().open = stream.get();
+    return stream;
+  }
+
+  template <class R, class Arg, class View>
+  static std::unique_ptr<backends::result_stream<R>> make_stream(core& the, View view,
+                                                                 backends::stream_options options) {
+    const std::uint64_t seed = the.pool.options().seed;
+    if constexpr (NeedsCodecs) {
+      wire::require_codable_argument<Arg>();
+      wire::require_codable_result<R>();
+      if (the.pool.where() == execution::processes)
+        return stream_on<backends::process_backend<work_type, Arg>, R>(std::move(view), std::move(options),
+                                                                       the.pool.supervisor(), seed);
+    }
+    if constexpr (std::copy_constructible<Fn>) {
+      if (the.pool.where() == execution::threads)
+        return stream_on<backends::thread_backend<work_type, Arg>, R>(
+            std::move(view), std::move(options), the.work, seed, the.pool.n_workers(), the.pool.child_threads(),
+            the.pool.options().worker_init);
+    } else if (the.pool.where() == execution::threads) {
+      throw usage_error("execution::threads gives each thread a copy of the function, and this one cannot be copied; "
+                        "use execution::processes or execution::sequential");
+    }
+    the.pool.initialise_in_place();
+    return stream_on<backends::sequential_backend<work_type, Arg>, R>(std::move(view), std::move(options), the.work,
+                                                                      seed, the.pool.budget());
+  }
+
+  template <class Backend, class R, class View, class... Args>
+  static std::unique_ptr<backends::result_stream<R>> stream_on(View view, backends::stream_options options,
+                                                               Args&&... args) {
+    static_assert(backends::backend<Backend, std::ranges::range_value_t<View>, R>);
+    return std::make_unique<backends::map_stream<View, Backend, R>>(std::move(view), std::move(options),
+                                                                    std::forward<Args>(args)...);
+  }
+
+  std::unique_ptr<core> core_;
+};
+
+template <class Model, class Fn> invoker(Model&&, Fn) -> invoker<Model, Fn>;
+template <class Model, class Fn> invoker(Model&&, Fn, invoker_options) -> invoker<Model, Fn>;
+template <class Model, class Fn> invoker(in_process_t, Model&&, Fn) -> invoker<Model, Fn, false>;
+template <class Model, class Fn> invoker(in_process_t, Model&&, Fn, invoker_options) -> invoker<Model, Fn, false>;
+
+} // namespace lk::parallel

@@ -1,0 +1,71 @@
+// lk-parallel | SPDX-License-Identifier: MIT
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <vector>
+
+#include <sys/types.h>
+
+#include <lk/parallel/progress.hpp>
+
+// What can be asked of an invoker, and what it tells about itself.
+
+namespace lk::parallel {
+
+/// Where an invoker runs its tasks.
+enum class execution {
+  automatic,  ///< worker processes for several jobs or where an option needs them, else sequential
+  sequential, ///< in the consumer's thread, when a result is asked for
+  threads,    ///< threads of this process; nothing is encoded
+  processes,  ///< forked worker processes that share the model
+};
+
+struct invoker_options {
+  /// Workers. Default: the processes knob (LK_NUM_PROCS). 1 with execution::automatic runs sequentially, as in LensKit.
+  std::optional<int> n_jobs = {};
+  execution where = execution::automatic;
+  /// States dispatched, in_progress, finished, failed. Moves while the consumer is inside the range.
+  std::shared_ptr<Progress> progress = {};
+  /// Extra attempts for a task whose worker was lost. 0: a task never runs twice.
+  int retries = 0;
+  /// Most tasks between the consumer and the source. 0: chosen. A source that waits for results needs 1.
+  std::size_t window = 0;
+  /// Units: bytes of encoded results that may wait for the consumer. Processes only; 0: 256 MiB.
+  std::size_t window_bytes = 0;
+  /// Root of the tasks' random streams (task_context::rng).
+  std::uint64_t seed = 0;
+  /// Runs once in every fresh worker, with its number, before its first task.
+  std::function<void(int worker)> worker_init = {};
+  /// Ends the map in progress with `cancelled`.
+  std::stop_token stop = {};
+};
+
+/// One worker process. Units: bytes; 0 where /proc does not tell (smaps_rollup, Linux 4.14).
+struct worker_stats {
+  pid_t pid = 0;
+  std::uint64_t tasks_finished = 0;
+  std::size_t private_dirty_bytes = 0; ///< memory that is this worker's alone
+  std::size_t proportional_bytes = 0;  ///< shared pages counted in parts (PSS)
+};
+
+struct invoker_stats {
+  execution where = execution::sequential; ///< never automatic
+  int workers = 1;
+  std::uint64_t tasks_finished = 0;
+  std::uint64_t workers_started = 0; ///< processes forked so far, replacements included
+  std::vector<worker_stats> each = {}; ///< empty for the in-process back ends
+};
+
+/// As the first argument of an invoker: it never forks, and argument and result types need no codec.
+struct in_process_t {
+  explicit in_process_t() = default;
+};
+inline constexpr in_process_t in_process{};
+
+} // namespace lk::parallel

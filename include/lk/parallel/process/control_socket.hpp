@@ -1,0 +1,72 @@
+// lk-parallel | SPDX-License-Identifier: MIT
+#pragma once
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <optional>
+#include <utility>
+
+#include <lk/parallel/base/posix.hpp>
+
+// The line between host and zygote: small fixed messages that arrive whole, in order, and end with an EOF when either
+// side dies. Orders go down, news comes up.
+
+namespace lk::parallel::process {
+
+enum class order_kind : std::int32_t { fork_worker = 1, kill_worker, stop };
+struct order {
+  order_kind kind;
+  std::int32_t worker;
+};
+
+enum class news_kind : std::int32_t { hello = 1, forked, fork_failed, ended };
+struct news {
+  news_kind kind;
+  std::int32_t worker;
+  std::int32_t pid;
+  std::int32_t value;  ///< fork_failed: errno; ended: signal number or exit status
+  std::int32_t killed; ///< ended: 1 for a signal
+};
+
+/// One end. Threads: one at a time.
+class control_socket {
+ public:
+  control_socket() = default;
+  explicit control_socket(base::unique_fd fd) : fd_(std::move(fd)) {}
+
+  int fd() const { return fd_.get(); }
+  void close() { fd_.reset(); }
+
+  /// Never raises SIGPIPE. False where the other side is gone or does not read.
+  template <class Message> bool send(const Message& message) const noexcept {
+    return base::retry_eintr([&] { return ::send(fd_.get(), &message, sizeof message, MSG_NOSIGNAL); }) ==
+           static_cast<ssize_t>(sizeof message);
+  }
+
+  enum class state { open, closed };
+
+  /// Takes one message if there is one. Does not wait.
+  template <class Message> std::pair<std::optional<Message>, state> try_receive() const noexcept {
+    Message message;
+    const auto n = base::retry_eintr([&] { return ::recv(fd_.get(), &message, sizeof message, MSG_DONTWAIT); });
+    if (n == static_cast<ssize_t>(sizeof message)) return {message, state::open};
+    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return {std::nullopt, state::open};
+    return {std::nullopt, state::closed};
+  }
+
+ private:
+  base::unique_fd fd_;
+};
+
+/// Throws: resource_error.
+inline std::pair<control_socket, control_socket> make_control_sockets() {
+  int ends[2];
+  base::check("socketpair", base::remedy_for_descriptors,
+              [&] { return ::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends); });
+  return {control_socket(base::unique_fd(ends[0])), control_socket(base::unique_fd(ends[1]))};
+}
+
+} // namespace lk::parallel::process

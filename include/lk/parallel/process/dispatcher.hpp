@@ -1,0 +1,120 @@
+// lk-parallel | SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <iterator>
+#include <utility>
+
+#include <lk/parallel/process/worker_slot.hpp>
+#include <lk/parallel/process/worker_spec.hpp>
+#include <lk/parallel/shm/channel.hpp>
+
+// Which worker gets which task. Numbers tasks by tickets over the life of the pool, fills the queue of the least loaded
+// worker, and keeps the tasks that wait to be sent (again). Knows nothing of processes.
+
+namespace lk::parallel::process {
+
+/// Threads: one at a time.
+class dispatcher {
+ public:
+  explicit dispatcher(const shm::pool_memory& memory) {
+    for (int worker = 0; worker < memory.n_workers(); ++worker) slots_.emplace_back(memory.at(worker));
+  }
+
+  std::deque<worker_slot>& slots() { return slots_; }
+  const std::deque<worker_slot>& slots() const { return slots_; }
+  worker_slot& slot(int worker) { return slots_[static_cast<std::size_t>(worker)]; }
+
+  /// The tasks submitted from here on belong to this map and count from 0.
+  void begin_map(task_entry entry, std::uint64_t seed) {
+    abandon_map();
+    map_ = {entry, next_ticket_, seed};
+    for (worker_slot& slot : slots_) slot.new_map();
+  }
+
+  /// What was submitted and not answered is of no interest any more. Tasks that run may notice and leave.
+  void abandon_map() {
+    parked_.clear();
+    first_live_ = next_ticket_;
+    for (const worker_slot& slot : slots_)
+      slot.channel().host->first_live_ticket.store(first_live_, std::memory_order_relaxed);
+  }
+
+  bool is_wanted(std::uint64_t ticket) const { return ticket >= first_live_; }
+  std::uint64_t index_of(std::uint64_t ticket) const { return ticket - map_.first_ticket; }
+
+  /// Whether submit() may be called.
+  bool has_room() {
+    if (!parked_.empty()) return false;
+    if (batch_left_ > 0 && slots_[target_].has_room(map_)) return true;
+    return choose_target();
+  }
+
+  /// Sends one task; encode(wire::writer&) writes its argument. Requires has_room().
+  /// Throws: what encode throws; nothing was sent then, and the task's number is used up.
+  template <class Encode> void submit(Encode&& encode) {
+    const std::uint64_t ticket = next_ticket_++;
+    auto unfit = slots_[target_].send(ticket, std::forward<Encode>(encode));
+    if (batch_left_ > 0) --batch_left_;
+    if (!unfit) return;
+    parked_.push_back(std::move(*unfit));
+    send_parked();
+  }
+
+  /// Takes back tasks that a worker did not answer: those still wanted go first, in their order.
+  void take_back(std::deque<parked_task> tasks) {
+    std::erase_if(tasks, [&](const parked_task& task) { return !is_wanted(task.ticket); });
+    parked_.insert(parked_.begin(), std::make_move_iterator(tasks.begin()), std::make_move_iterator(tasks.end()));
+  }
+
+  /// Goes on with messages in pieces and with parked tasks, as far as there is room.
+  void send_parked() {
+    for (worker_slot& slot : slots_) slot.continue_sending();
+    while (!parked_.empty() && choose_target()) {
+      slots_[target_].send(std::move(parked_.front()));
+      parked_.pop_front();
+      batch_left_ = 0;
+    }
+  }
+
+  /// Makes everything sent visible and wakes sleeping workers that have got something.
+  void publish() {
+    for (worker_slot& slot : slots_) slot.publish_tasks();
+  }
+
+  std::size_t n_busy_workers() const {
+    return static_cast<std::size_t>(std::count_if(slots_.begin(), slots_.end(), [&](const worker_slot& slot) {
+      return !slot.outstanding().empty() && is_wanted(slot.outstanding().back().ticket);
+    }));
+  }
+
+ private:
+  /// Picks the worker with the fewest tasks and gives it half of what it may still take, so that the choice is not
+  /// made for every small task.
+  bool choose_target() {
+    batch_left_ = 0;
+    std::size_t fewest = SIZE_MAX;
+    for (std::size_t i = 0; i < slots_.size(); ++i) {
+      if (slots_[i].outstanding().size() >= fewest || !slots_[i].has_room(map_)) continue;
+      fewest = slots_[i].outstanding().size();
+      target_ = i;
+    }
+    if (fewest == SIZE_MAX) return false;
+    batch_left_ = std::max<std::size_t>(1, (slots_[target_].depth() - fewest) / 2);
+    return true;
+  }
+
+  std::deque<worker_slot> slots_;
+  std::deque<parked_task> parked_;
+  map_header map_{};
+  std::uint64_t next_ticket_ = 0;
+  std::uint64_t first_live_ = 0;
+  std::size_t target_ = 0;
+  std::size_t batch_left_ = 0;
+};
+
+} // namespace lk::parallel::process

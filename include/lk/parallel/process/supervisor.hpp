@@ -1,0 +1,314 @@
+// lk-parallel | SPDX-License-Identifier: MIT
+#pragma once
+
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+
+#include <lk/parallel/base/deadline.hpp>
+#include <lk/parallel/base/spin.hpp>
+#include <lk/parallel/process/dispatcher.hpp>
+#include <lk/parallel/process/loss.hpp>
+#include <lk/parallel/process/zygote.hpp>
+#include <lk/parallel/report/log_replay.hpp>
+#include <lk/parallel/shm/channel.hpp>
+#include <lk/parallel/wire/failure.hpp>
+
+// The host's side of a pool of worker processes: takes in answers, notices deaths, decides who is to blame, has the
+// others' tasks sent again. Has no thread of its own: everything happens inside pump() and wait(), which the result
+// range calls. Deals in bytes; the types are the business of the layer above.
+
+namespace lk::parallel::process {
+
+/// Where answers go: called from pump(), once per task, with the task's position in its map.
+class answer_sink {
+ public:
+  virtual void on_result(std::uint64_t index, int worker, std::span<const std::byte> encoded) = 0;
+  virtual void on_failure(std::uint64_t index, int worker, task_stage stage, const wire::failure& what) = 0;
+  virtual void on_loss(std::uint64_t index, std::exception_ptr what) = 0;
+
+ protected:
+  ~answer_sink() = default;
+};
+
+/// Threads: one at a time. Fork: in a forked child of the host, only the destructor may be called; it does nothing.
+class supervisor {
+ public:
+  /// Blocks: until the zygote is ready. Throws: resource_error.
+  explicit supervisor(pool_spec spec)
+      : spec_(std::move(spec))
+      , memory_(spec_.n_workers, spec_.task_ring_bytes, spec_.result_ring_bytes)
+      , zygote_(std::make_unique<zygote>(spec_, memory_, bell_))
+      , dispatcher_(memory_) {
+    memory_.hide_from_later_children();
+    request_missing_workers();
+  }
+
+  ~supervisor() {
+    if (::getpid() == owner_) {
+      shut_down();
+    } else {
+      [[maybe_unused]] auto* const not_ours = zygote_.release();
+      memory_.forget();
+    }
+  }
+  supervisor(const supervisor&) = delete;
+  supervisor& operator=(const supervisor&) = delete;
+
+  int n_workers() const { return spec_.n_workers; }
+  const dispatcher& tasks() const { return dispatcher_; }
+  std::uint64_t workers_started() const { return workers_started_; }
+  const shm::event_bell& bell() const { return bell_; } ///< ring it to end wait(); from any thread
+
+  /// Throws: worker_lost where the pool has died.
+  void begin_map(task_entry entry, std::uint64_t seed) {
+    require_zygote();
+    dispatcher_.begin_map(entry, seed);
+    deaths_in_a_row_ = 0;
+    request_missing_workers();
+  }
+
+  void abandon_map() { dispatcher_.abandon_map(); }
+  bool has_room() { return zygote_ && dispatcher_.has_room(); }
+  template <class Encode> void submit(Encode&& encode) { dispatcher_.submit(std::forward<Encode>(encode)); }
+
+  /// Takes in whatever has arrived. Does not wait.
+  /// Throws: worker_lost where the pool cannot go on, resource_error.
+  void pump(answer_sink& sink) {
+    require_zygote();
+    dispatcher_.publish();
+    hear_news(sink);
+    for (int worker = 0; worker < n_workers(); ++worker) drain(worker, sink);
+    dispatcher_.send_parked();
+    dispatcher_.publish();
+  }
+
+  /// Blocks: until pump() may have something to do, or somebody has set `interrupted` and rung the bell. The zygote's
+  /// death ends the wait.
+  void wait(const std::atomic<bool>& interrupted) {
+    dispatcher_.publish();
+    const auto awaited = [&] { return something_arrived() || interrupted.load(std::memory_order_relaxed); };
+    if (base::spin_until(awaited)) return;
+    memory_.page().host_sleeps.store(1, std::memory_order_relaxed);
+    // seq_cst: the middle of Dekker's argument; pairs with the fence in result_sender::tell_host.
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    if (!awaited()) sleep();
+    memory_.page().host_sleeps.store(0, std::memory_order_relaxed);
+  }
+
+  /// Ends all workers and the zygote. Blocks: for the grace of running tasks, then as long as the kernel needs.
+  void shut_down() noexcept {
+    if (!zygote_) return;
+    for (worker_slot& slot : dispatcher_.slots()) {
+      slot.channel().host->stop.store(1, std::memory_order_relaxed);
+      slot.channel().host->bell.ring();
+    }
+    zygote_->stop(base::deadline::after(longest_stop));
+    const auto replay_only = [&](int worker) {
+      worker_slot& slot = dispatcher_.slot(worker);
+      take_last_words(slot);
+      slot.clear();
+    };
+    zygote_.reset();
+    for (int worker = 0; worker < n_workers(); ++worker) replay_only(worker);
+  }
+
+ private:
+  static constexpr auto longest_stop = std::chrono::seconds(2);
+
+  void require_zygote() const {
+    if (!zygote_) throw_zygote_lost();
+  }
+
+  void request_missing_workers() {
+    for (int worker = 0; worker < n_workers(); ++worker)
+      if (dispatcher_.slot(worker).state == slot_state::vacant) request_worker(worker);
+  }
+
+  void request_worker(int worker) {
+    dispatcher_.slot(worker).state = slot_state::forking;
+    zygote_->send(order_kind::fork_worker, worker);
+    ++workers_started_;
+  }
+
+  bool something_arrived() {
+    auto& slots = dispatcher_.slots();
+    return memory_.page().news_sent.load(std::memory_order_acquire) != news_heard_ ||
+           std::any_of(slots.begin(), slots.end(), [](worker_slot& slot) { return slot.has_arrivals(); });
+  }
+
+  void sleep() {
+    pollfd watched[] = {{bell_.fd(), POLLIN, 0}, {zygote_->control_fd(), POLLIN, 0}, {zygote_->pidfd(), POLLIN, 0}};
+    if (::poll(watched, 3, -1) < 0) return; // EINTR: the caller looks around and comes back
+    if (watched[0].revents != 0) bell_.silence();
+    if (watched[1].revents != 0 || watched[2].revents != 0) look_at_socket_ = true;
+  }
+
+  // --- answers
+
+  void drain(int worker, answer_sink& sink) {
+    worker_slot& slot = dispatcher_.slot(worker);
+    if (slot.broke_protocol) return;
+    try {
+      while (slot.next_message([&](const wire::frame_header& header, std::span<const std::byte> message) {
+        take(slot, worker, header, message, sink);
+      })) {
+      }
+    } catch (const wire_error&) {
+      slot.broke_protocol = true; // judged when its death is reported
+      zygote_->send(order_kind::kill_worker, worker);
+    }
+    slot.free_results();
+    slot.learn_depth();
+  }
+
+  /// One whole message of a worker. Throws: wire_error where it cannot be true.
+  void take(worker_slot& slot, int worker, const wire::frame_header& header, std::span<const std::byte> message,
+            answer_sink& sink) {
+    switch (header.which()) {
+    case wire::frame_kind::log_record:
+      return report::replay(message);
+    case wire::frame_kind::ready:
+      return;
+    case wire::frame_kind::init_failed:
+      return remember_init_failure(worker, message);
+    case wire::frame_kind::result:
+    case wire::frame_kind::failure:
+    case wire::frame_kind::skipped:
+      break;
+    default:
+      throw wire_error("a worker sent a frame of an unknown kind");
+    }
+    if (slot.outstanding().empty() || slot.outstanding().front().ticket != header.ticket)
+      throw wire_error("a worker answered a task that it was not given");
+    if (dispatcher_.is_wanted(header.ticket)) answer(header, worker, message, sink);
+    slot.answered();
+    deaths_in_a_row_ = 0;
+  }
+
+  void answer(const wire::frame_header& header, int worker, std::span<const std::byte> message, answer_sink& sink) {
+    const std::uint64_t index = dispatcher_.index_of(header.ticket);
+    if (header.which() == wire::frame_kind::result) return sink.on_result(index, worker, message);
+    if (header.which() == wire::frame_kind::skipped) throw wire_error("a worker left out a task that is still wanted");
+    wire::reader reader(message);
+    const auto stage = static_cast<task_stage>(reader.get<std::int32_t>());
+    if (stage < task_stage::encode_argument || stage > task_stage::decode_result)
+      throw wire_error("a worker reported a failure in an unknown stage");
+    sink.on_failure(index, worker, stage, wire::decode_failure(reader));
+  }
+
+  void remember_init_failure(int worker, std::span<const std::byte> message) {
+    wire::reader reader(message);
+    const auto what = wire::decode_failure(reader);
+    init_failure_ = std::make_pair(worker, what.type_name + ": " + what.message);
+  }
+
+  void take_last_words(worker_slot& slot) noexcept {
+    try {
+      while (slot.next_message([](const wire::frame_header& header, std::span<const std::byte> message) {
+        if (header.which() == wire::frame_kind::log_record) report::replay(message);
+      })) {
+      }
+    } catch (...) { // of no interest any more
+    }
+  }
+
+  // --- deaths
+
+  void hear_news(answer_sink& sink) {
+    // acquire: pairs with the release in zygote_life::tell.
+    if (memory_.page().news_sent.load(std::memory_order_acquire) == news_heard_ && !look_at_socket_) return;
+    look_at_socket_ = false;
+    while (true) {
+      const auto [received, state] = zygote_->try_receive();
+      if (state == control_socket::state::closed) lose_zygote();
+      if (!received) return;
+      ++news_heard_;
+      hear(*received, sink);
+    }
+  }
+
+  void hear(const news& message, answer_sink& sink) {
+    if (message.worker < 0 || message.worker >= n_workers()) return;
+    worker_slot& slot = dispatcher_.slot(message.worker);
+    if (message.kind == news_kind::forked) {
+      slot.state = slot_state::running;
+      slot.pid = message.pid;
+    } else if (message.kind == news_kind::fork_failed) {
+      slot.state = slot_state::vacant;
+      throw resource_error("fork of a worker process", message.value, base::remedy_for_processes);
+    } else if (message.kind == news_kind::ended) {
+      bury(message.worker, message.killed ? exit_status::killed(message.value) : exit_status::exited(message.value),
+           sink);
+    }
+  }
+
+  /// Drain first, judge then: what a dead worker had finished is delivered, the task it had started is to blame, and
+  /// the others go to other workers with no attempt counted.
+  void bury(int worker, exit_status how, answer_sink& sink) {
+    worker_slot& slot = dispatcher_.slot(worker);
+    drain(worker, sink);
+    const bool broke_protocol = slot.broke_protocol;
+    const std::uint64_t started = slot.channel().status->started.load(std::memory_order_relaxed);
+    auto unanswered = slot.clear();
+    if (!unanswered.empty() && (broke_protocol || started == unanswered.front().ticket + 1)) {
+      parked_task& culprit = unanswered.front();
+      const bool again = ++culprit.attempt <= 1 + spec_.retries;
+      if (!again) {
+        if (dispatcher_.is_wanted(culprit.ticket))
+          sink.on_loss(dispatcher_.index_of(culprit.ticket), task_lost(dispatcher_.index_of(culprit.ticket), worker,
+                                                                       how, broke_protocol, culprit.attempt - 1));
+        unanswered.pop_front();
+      }
+    }
+    dispatcher_.take_back(std::move(unanswered));
+    if (init_failure_) {
+      const auto failure = *std::exchange(init_failure_, std::nullopt);
+      throw_init_failed(failure.first, failure.second);
+    }
+    if (++deaths_in_a_row_ > std::max(3, n_workers())) throw_crash_loop(deaths_in_a_row_, how);
+    request_worker(worker);
+  }
+
+  /// The workers of a dead zygote are dead or dying. Where the host is their next parent (as PID 1 or a subreaper), it
+  /// is the host that must reap them.
+  [[noreturn]] void lose_zygote() {
+    zygote_.reset();
+    int subreaper = 0;
+    ::prctl(PR_GET_CHILD_SUBREAPER, &subreaper);
+    for (worker_slot& slot : dispatcher_.slots()) {
+      if (slot.pid > 0 && (subreaper != 0 || ::getpid() == 1))
+        base::retry_eintr([&] { return ::waitpid(slot.pid, nullptr, 0); });
+      slot.clear();
+    }
+    dispatcher_.abandon_map();
+    throw_zygote_lost();
+  }
+
+  const pid_t owner_ = ::getpid();
+  pool_spec spec_;
+  shm::pool_memory memory_;
+  shm::event_bell bell_;
+  std::unique_ptr<zygote> zygote_;
+  dispatcher dispatcher_;
+  std::uint64_t workers_started_ = 0;
+  std::uint32_t news_heard_ = 1; ///< the hello was heard by the zygote's constructor
+  bool look_at_socket_ = false;
+  int deaths_in_a_row_ = 0;
+  std::optional<std::pair<int, std::string>> init_failure_;
+};
+
+} // namespace lk::parallel::process

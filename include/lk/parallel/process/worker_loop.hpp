@@ -1,0 +1,146 @@
+// lk-parallel | SPDX-License-Identifier: MIT
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <exception>
+#include <span>
+
+#include <cxxabi.h>
+#include <stdio_ext.h>
+
+#include <lk/parallel/base/spin.hpp>
+#include <lk/parallel/process/result_sender.hpp>
+#include <lk/parallel/process/worker_spec.hpp>
+#include <lk/parallel/shm/channel.hpp>
+#include <lk/parallel/wire/failure.hpp>
+#include <lk/parallel/wire/frame.hpp>
+
+// What a worker does all its life: take a task from its ring, run it, put the result on the other ring. Deals in
+// bytes; the typed code comes in as a task_entry. A task is popped only when it is finished, so until then the host
+// finds it unharmed in memory that only the host can write, and can give it to somebody else.
+
+namespace lk::parallel::process {
+
+class worker_loop {
+ public:
+  worker_loop(int worker, const shm::channel& channel, result_sender& sender, void* function_state)
+      : worker_(worker)
+      , channel_(channel)
+      , sender_(sender)
+      , function_state_(function_state)
+      , ring_(channel.tasks, channel.host->tasks_produced, channel.status->tasks_consumed) {}
+
+  /// Blocks: until the host says stop.
+  void run() {
+    while (!told_to_stop()) {
+      if (const auto frame = ring_.peek())
+        take(*frame);
+      else
+        rest();
+    }
+  }
+
+ private:
+  using clock = std::chrono::steady_clock;
+
+  bool told_to_stop() const { return channel_.host->stop.load(std::memory_order_relaxed) != 0; }
+
+  void take(const wire::frame& frame) {
+    if (frame.header.which() == wire::frame_kind::begin_map) {
+      std::memcpy(&map_, frame.payload.data(), sizeof map_);
+    } else {
+      const auto message = pieces_.add(frame);
+      if (message) run_task(frame.header, *message);
+    }
+    ring_.pop();
+    ring_.publish();
+    if (frame.header.has_more()) sender_.tell_host(); // it may be waiting for room for the next piece
+  }
+
+  void run_task(const wire::frame_header& header, std::span<const std::byte> argument) {
+    channel_.status->attempt_started(header.ticket);
+    running_task task{header.ticket - map_.first_ticket, map_.seed,     header.flags >> attempt_shift, worker_,
+                      &channel_.host->first_live_ticket, header.ticket, wire::reader(argument),        &sender_};
+    if (task.abandoned())
+      sender_.send(wire::frame_kind::skipped, header.ticket, {});
+    else
+      call(task);
+    channel_.status->attempt_ended();
+    keep_time();
+  }
+
+  void call(running_task& task) {
+    if (busy_since_ == clock::time_point{}) busy_since_ = clock::now();
+    try {
+      map_.entry(function_state_, task);
+      show_what_was_printed();
+      sender_.commit(wire::frame_kind::result, task.ticket);
+    } catch (const std::exception&) {
+      report_failure(task, std::current_exception());
+    } catch (abi::__forced_unwind&) {
+      throw; // pthread_exit or pthread_cancel: cannot be stopped, only followed
+    } catch (...) {
+      report_failure(task, std::current_exception());
+    }
+  }
+
+  void report_failure(const running_task& task, std::exception_ptr thrown) {
+    sender_.forget();
+    show_what_was_printed();
+    wire::writer message;
+    message.put(static_cast<std::int32_t>(task.stage));
+    wire::encode_failure(wire::describe(std::move(thrown)), message);
+    sender_.send(wire::frame_kind::failure, task.ticket, message.bytes());
+  }
+
+  static void show_what_was_printed() {
+    if (::__fpending(stdout) != 0) std::fflush(stdout);
+  }
+
+  /// Nothing to do: look again for a moment, then sleep until the host rings.
+  void rest() {
+    note_time();
+    busy_since_ = {};
+    if (base::spin_until([&] { return ring_.has_frames() || told_to_stop(); })) return;
+    const auto seen = channel_.host->bell.state();
+    channel_.status->sleeps.store(1, std::memory_order_relaxed);
+    // seq_cst: pairs with the fence in supervisor::wake_if_asleep.
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    if (!ring_.has_frames() && !told_to_stop()) channel_.host->bell.wait(seen);
+    channel_.status->sleeps.store(0, std::memory_order_relaxed);
+  }
+
+  /// Reading the clock for every task would cost more than a small task does.
+  void keep_time() {
+    constexpr int tasks_per_reading = 16;
+    if (++tasks_since_reading_ >= tasks_per_reading) note_time();
+  }
+
+  void note_time() {
+    if (tasks_since_reading_ == 0 || busy_since_ == clock::time_point{}) return;
+    const auto now = clock::now();
+    channel_.status->add_work(tasks_since_reading_, now - busy_since_);
+    busy_since_ = now;
+    tasks_since_reading_ = 0;
+  }
+
+  int worker_;
+  shm::channel channel_;
+  result_sender& sender_;
+  void* function_state_;
+  shm::ring_reader ring_;
+  wire::assembler pieces_;
+  map_header map_{};
+  clock::time_point busy_since_{};
+  int tasks_since_reading_ = 0;
+
+ public:
+  /// The number of the attempt (from 1) travels in the upper bits of a task frame's flags.
+  static constexpr int attempt_shift = 1;
+};
+
+} // namespace lk::parallel::process

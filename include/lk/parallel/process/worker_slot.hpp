@@ -1,0 +1,262 @@
+// lk-parallel | SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cassert>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include <sys/types.h>
+
+#include <lk/parallel/base/queue_depth.hpp>
+#include <lk/parallel/process/worker_loop.hpp>
+#include <lk/parallel/process/worker_spec.hpp>
+#include <lk/parallel/shm/channel.hpp>
+#include <lk/parallel/wire/frame.hpp>
+
+// The host's side of one worker: its channel, and the host's own record of what was sent to it. Arguments of unfinished
+// tasks stay where they are until the worker is done with them, in ring memory that only the host can write or on the
+// host's heap, so that they can be sent again to another worker.
+
+namespace lk::parallel::process {
+
+/// A task that has to be sent (again), with its encoded argument.
+struct parked_task {
+  std::uint64_t ticket;
+  int attempt; ///< from 1
+  std::vector<std::byte> argument;
+};
+
+/// A task that a worker has and has not answered yet.
+struct sent_task {
+  std::uint64_t ticket;
+  int attempt;
+  std::uint64_t ring_end;                          ///< position of the task ring behind its last frame
+  std::span<const std::byte> in_ring;              ///< the argument, if it went in one frame
+  std::unique_ptr<std::vector<std::byte>> on_heap; ///< the argument, if it went in pieces
+};
+
+enum class slot_state { vacant, forking, running };
+
+class worker_slot {
+ public:
+  explicit worker_slot(const shm::channel& channel) : channel_(channel) { attach(); }
+
+  slot_state state = slot_state::vacant;
+  pid_t pid = 0;
+  bool broke_protocol = false;
+
+  const shm::channel& channel() const { return channel_; }
+  const std::deque<sent_task>& outstanding() const { return outstanding_; }
+  std::size_t depth() const { return depth_.get(); }
+
+  /// Whether another task may be sent now.
+  bool has_room(const map_header& map) {
+    if (state == slot_state::vacant || sending_ || outstanding_.size() >= depth_.get()) return false;
+    if (!map_announced_) announce(map);
+    return map_announced_ && reserve_for_task();
+  }
+
+  void new_map() { map_announced_ = false; }
+
+  /// Builds one task in place. Requires has_room(). Hands it back where its argument did not fit.
+  template <class Encode> std::optional<parked_task> send(std::uint64_t ticket, Encode&& encode) {
+    wire::writer writer(reserved_);
+    encode(writer);
+    if (writer.in_place()) {
+      commit(ticket, 1, writer.size());
+      return std::nullopt;
+    }
+    const auto bytes = writer.bytes();
+    return parked_task{ticket, 1, {bytes.begin(), bytes.end()}};
+  }
+
+  /// Sends a task that is already encoded. Requires has_room().
+  void send(parked_task task) {
+    const std::size_t bytes = task.argument.size();
+    if (bytes <= shm::largest_payload(tasks_->capacity())) {
+      if (const auto room = tasks_->reserve(bytes)) {
+        if (bytes != 0) std::memcpy(room->data(), task.argument.data(), bytes);
+        reserved_ = *room;
+        return commit(task.ticket, task.attempt, bytes);
+      }
+    }
+    outstanding_.push_back({task.ticket,
+                            task.attempt,
+                            tasks_->position(),
+                            {},
+                            std::make_unique<std::vector<std::byte>>(std::move(task.argument))});
+    sending_ = true;
+    sent_bytes_ = 0;
+    continue_sending();
+  }
+
+  /// Goes on with a message that travels in pieces, as far as the ring has room.
+  void continue_sending() {
+    if (!sending_) return;
+    sent_task& task = outstanding_.back();
+    if (outstanding_.size() == 1) believe_pieces_are_read(task);
+    const std::size_t largest = shm::largest_payload(tasks_->capacity()) / 2;
+    while (sent_bytes_ < task.on_heap->size()) {
+      const std::size_t bytes = std::min(largest, task.on_heap->size() - sent_bytes_);
+      const auto room = tasks_->reserve(bytes);
+      if (!room) return;
+      std::memcpy(room->data(), task.on_heap->data() + sent_bytes_, bytes);
+      sent_bytes_ += bytes;
+      const bool more = sent_bytes_ < task.on_heap->size();
+      tasks_->commit(wire::frame_kind::task, task.ticket, bytes, flags(task.attempt, more));
+      task.ring_end = tasks_->position();
+      unpublished_ = true;
+    }
+    sending_ = false;
+  }
+
+  /// The oldest outstanding task has been answered: its bytes may be overwritten.
+  void answered() {
+    freed_.bytes.store(outstanding_.front().ring_end, std::memory_order_relaxed);
+    outstanding_.pop_front();
+    ++n_answered_;
+  }
+  std::uint64_t n_answered() const { return n_answered_; } ///< by this worker process
+
+  /// Makes what was sent visible, and wakes the worker if it sleeps.
+  void publish_tasks() {
+    if (!unpublished_) return;
+    unpublished_ = false;
+    tasks_->publish();
+    wake_if_asleep();
+  }
+
+  void wake_if_asleep() {
+    // seq_cst: the middle of Dekker's argument; pairs with the fences in worker_loop::rest and result_sender::reserve.
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    if (channel_.status->sleeps.load(std::memory_order_relaxed) != 0) channel_.host->bell.ring();
+  }
+
+  /// Hands the oldest whole message to fn(header, bytes). False where there is none.
+  /// Throws: wire_error where the worker has written what cannot be true; what fn throws.
+  template <class Fn> bool next_message(Fn&& fn) {
+    while (const auto frame = results_->peek()) {
+      const auto message = result_pieces_.add(*frame);
+      if (message) fn(frame->header, *message);
+      results_->pop();
+      if (message) return true;
+      free_results(); // the worker may be waiting for room for the next piece
+    }
+    return false;
+  }
+
+  /// Gives the ring room of everything taken so far back to the worker.
+  void free_results() {
+    if (results_->position() == freed_results_) return;
+    freed_results_ = results_->position();
+    results_->publish();
+    wake_if_asleep();
+  }
+
+  /// Whether next_message() or continue_sending() would find something to do.
+  bool has_arrivals() const {
+    if (broke_protocol) return false;
+    return results_->has_frames() ||
+           (sending_ && channel_.status->tasks_consumed.bytes.load(std::memory_order_relaxed) != seen_consumed_);
+  }
+
+  /// Takes in what the worker says of its own speed.
+  void learn_depth() {
+    const auto tasks = channel_.status->tasks_finished.load(std::memory_order_relaxed);
+    if (tasks == seen_tasks_) return;
+    const auto busy = channel_.status->busy_ns.load(std::memory_order_relaxed);
+    if (tasks > seen_tasks_ && busy >= seen_busy_) depth_.learn(tasks - seen_tasks_, busy - seen_busy_);
+    seen_tasks_ = tasks;
+    seen_busy_ = busy;
+  }
+
+  /// After the worker's death: what it had not answered, oldest first, and the rings as new.
+  std::deque<parked_task> clear() {
+    std::deque<parked_task> unanswered;
+    for (sent_task& task : outstanding_) {
+      if (task.on_heap)
+        unanswered.push_back({task.ticket, task.attempt, std::move(*task.on_heap)});
+      else
+        unanswered.push_back({task.ticket, task.attempt, {task.in_ring.begin(), task.in_ring.end()}});
+    }
+    attach();
+    return unanswered;
+  }
+
+ private:
+  static std::uint16_t flags(int attempt, bool more) {
+    return static_cast<std::uint16_t>((attempt << worker_loop::attempt_shift) | (more ? wire::frame_header::more : 0));
+  }
+
+  void attach() {
+    channel_.reset();
+    freed_.bytes.store(0, std::memory_order_relaxed);
+    tasks_.emplace(channel_.tasks, channel_.host->tasks_produced, freed_);
+    results_.emplace(channel_.results, channel_.status->results_produced, channel_.host->results_consumed);
+    result_pieces_.reset();
+    outstanding_.clear();
+    sending_ = unpublished_ = map_announced_ = broke_protocol = false;
+    seen_tasks_ = seen_busy_ = seen_consumed_ = freed_results_ = 0;
+    depth_ = {};
+    n_answered_ = 0;
+    state = slot_state::vacant;
+    pid = 0;
+  }
+
+  /// Room on the task ring is freed by answers, not by the position the worker claims, because what is unanswered must
+  /// be there to be sent again. The exception is a message in pieces, which the host keeps on its heap.
+  void believe_pieces_are_read(const sent_task& task) {
+    const auto claimed = channel_.status->tasks_consumed.bytes.load(std::memory_order_acquire);
+    seen_consumed_ = claimed;
+    const auto known = freed_.bytes.load(std::memory_order_relaxed);
+    if (claimed > known) freed_.bytes.store(std::min(claimed, task.ring_end), std::memory_order_relaxed);
+  }
+
+  void announce(const map_header& map) {
+    const auto room = tasks_->reserve(sizeof map);
+    if (!room) return;
+    std::memcpy(room->data(), &map, sizeof map);
+    tasks_->commit(wire::frame_kind::begin_map, 0, sizeof map);
+    map_announced_ = unpublished_ = true;
+  }
+
+  bool reserve_for_task() {
+    const auto room = tasks_->reserve(usual_task_bytes_);
+    if (room) reserved_ = *room;
+    return room.has_value();
+  }
+
+  void commit(std::uint64_t ticket, int attempt, std::size_t bytes) {
+    tasks_->commit(wire::frame_kind::task, ticket, bytes, flags(attempt, false));
+    outstanding_.push_back({ticket, attempt, tasks_->position(), reserved_.first(bytes), nullptr});
+    usual_task_bytes_ = std::max(bytes, usual_task_bytes_ / 2);
+    unpublished_ = true;
+  }
+
+  shm::channel channel_;
+  shm::ring_position freed_; ///< how far the task ring may be overwritten
+  std::optional<shm::ring_writer> tasks_;
+  std::optional<shm::ring_reader> results_;
+  wire::assembler result_pieces_;
+  std::deque<sent_task> outstanding_;
+  std::span<std::byte> reserved_;
+  std::size_t usual_task_bytes_ = 64;
+  base::queue_depth depth_;
+  std::uint64_t seen_tasks_ = 0, seen_busy_ = 0;
+  std::uint64_t seen_consumed_ = 0; ///< the worker's last known claim, while a message travels in pieces
+  std::uint64_t freed_results_ = 0;
+  std::uint64_t n_answered_ = 0;
+  std::size_t sent_bytes_ = 0;
+  bool sending_ = false, unpublished_ = false, map_announced_ = false;
+};
+
+} // namespace lk::parallel::process

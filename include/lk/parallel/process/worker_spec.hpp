@@ -1,0 +1,57 @@
+// lk-parallel | SPDX-License-Identifier: MIT
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+
+#include <lk/parallel/base/error.hpp>
+#include <lk/parallel/shm/channel.hpp>
+#include <lk/parallel/wire/cursor.hpp>
+
+// What the layers above tell the process room about the work, and what a running task is given. Both sides are the
+// same program image at the same addresses, so a pointer to code or to the host's objects is as good in a worker.
+
+namespace lk::parallel::process {
+
+class result_sender;
+
+/// One running task as the typed code above sees it.
+struct running_task {
+  std::uint64_t index; ///< position in the input of its map
+  std::uint64_t seed;  ///< root of the map's random streams
+  int attempt;         ///< from 1
+  int worker;          ///< from 0
+  const std::atomic<std::uint64_t>* first_live_ticket;
+  std::uint64_t ticket;
+  wire::reader argument;
+  result_sender* sender;
+  task_stage stage = task_stage::decode_argument; ///< kept up to date by the entry, for the error message
+
+  bool abandoned() const { return ticket < first_live_ticket->load(std::memory_order_relaxed); }
+};
+
+/// Decodes the argument, calls the function, encodes the result into task.sender->begin(). Throws: what those throw.
+using task_entry = void (*)(void* function_state, running_task& task);
+
+/// Payload of a begin_map frame.
+struct map_header {
+  task_entry entry;
+  std::uint64_t first_ticket; ///< ticket of the task with index 0
+  std::uint64_t seed;
+};
+
+struct pool_spec {
+  int n_workers = 1;
+  std::size_t task_ring_bytes = std::size_t{256} << 10;
+  std::size_t result_ring_bytes = std::size_t{1} << 20;
+  int retries = 0;
+  bool core_dumps = false;
+  void* function_state = nullptr;     ///< handed to every task_entry
+  std::function<void()> in_zygote;    ///< runs in the zygote before it says hello
+  std::function<void(int)> in_worker; ///< runs in each worker before its first task (worker_init)
+  std::function<void(const std::function<void()>&)> around_tasks; ///< runs the worker's loop under its thread budget
+};
+
+} // namespace lk::parallel::process

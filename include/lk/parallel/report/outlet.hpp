@@ -1,0 +1,26 @@
+// lk-parallel | SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+// Where a worker's log records leave its process. The result ring is one outlet; another transport (a socket, MPI) is
+// another. An outlet carries bytes and does not know what they mean, except that each call is one whole record.
+
+namespace lk::parallel::report {
+
+class outlet {
+ public:
+  outlet() = default;
+  outlet(const outlet&) = delete;
+  outlet& operator=(const outlet&) = delete;
+  virtual ~outlet() = default;
+
+  /// Takes one record (log_record.hpp). The bytes are the caller's again when it returns.
+  /// Blocks: as the transport does; it must be bounded by the peer's life.
+  /// Threads: the relay sink calls it from one thread at a time.
+  /// Throws: anything; the record is then lost, and the worker's code does not notice. It must not log.
+  virtual void send(std::span<const std::byte> record) = 0;
+};
+
+} // namespace lk::parallel::report

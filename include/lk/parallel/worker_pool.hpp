@@ -1,0 +1,180 @@
+// lk-parallel | SPDX-License-Identifier: MIT
+#pragma once
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <cstdlib>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include <lk/parallel/backends/result_stream.hpp>
+#include <lk/parallel/base/error.hpp>
+#include <lk/parallel/base/posix.hpp>
+#include <lk/parallel/config/environment.hpp>
+#include <lk/parallel/initialize.hpp>
+#include <lk/parallel/invoker_options.hpp>
+#include <lk/parallel/process/loss.hpp>
+#include <lk/parallel/process/supervisor.hpp>
+#include <lk/parallel/report/library_log.hpp>
+#include <lk/parallel/threads/task_scope.hpp>
+#include <lk/parallel/threads/thread_budget.hpp>
+#include <lk/parallel/wire/failure.hpp>
+
+// The part of an invoker that knows no types: chooses where tasks run, forks the worker processes, watches over what
+// may be called when.
+
+namespace lk::parallel::front {
+
+/// The map in progress, if any. Shared with the map, which clears it when it ends.
+struct map_slot {
+  backends::open_map* open = nullptr;
+};
+
+class worker_pool {
+ public:
+  /// Throws: config_error, resource_error.
+  worker_pool(invoker_options options, bool may_fork, void* function_state) : options_(std::move(options)) {
+    const ParallelConfig& config = get_parallel_config();
+    n_workers_ = options_.n_jobs.value_or(config.processes);
+    child_threads_ = config.child_threads;
+    check_options(may_fork);
+    where_ = choose(may_fork);
+    if (where_ != execution::processes && !threads::inside_task()) budget_.emplace(child_threads_, true);
+    if (where_ == execution::processes) launch(function_state);
+  }
+
+  execution where() const { return where_; }
+  int n_workers() const { return n_workers_; }
+  int child_threads() const { return child_threads_; }
+  const invoker_options& options() const { return options_; }
+  process::supervisor& supervisor() { return *supervisor_; }
+  threads::thread_budget* budget() { return budget_ ? &*budget_ : nullptr; }
+  map_slot& current_map() { return *slot_; }
+
+  /// Throws: usage_error where no map may begin now.
+  void require_idle() const {
+    if (::getpid() != owner_)
+      throw usage_error("this invoker was made in the parent of this process; make one of your own after a fork");
+    if (shut_down_) throw usage_error("this invoker was shut down; make a new one");
+    if (slot_->open)
+      throw usage_error("a map of this invoker is still in progress: finish its range or let it go out of scope first, "
+                        "or make a second invoker");
+  }
+
+  backends::stream_options make_stream_options(bool in_order) const {
+    constexpr std::size_t usual_window = 4096;
+    constexpr std::size_t usual_window_bytes = std::size_t{256} << 20;
+    const auto n = static_cast<std::size_t>(n_workers_);
+    return {.in_order = in_order,
+            .window = options_.window != 0 ? options_.window : std::max(usual_window, 4 * n),
+            .window_bytes = options_.window_bytes != 0 ? options_.window_bytes : usual_window_bytes,
+            .n_workers = n,
+            .progress = options_.progress,
+            .stop = options_.stop,
+            .on_end = [slot = slot_] { slot->open = nullptr; }};
+  }
+
+  /// worker_init for the back end that has no worker but the caller. Throws: worker_lost.
+  void initialise_in_place() {
+    if (initialised_in_place_ || !options_.worker_init) return;
+    try {
+      options_.worker_init(0);
+      initialised_in_place_ = true;
+    } catch (...) {
+      const auto what = wire::describe(std::current_exception());
+      process::throw_init_failed(0, what.type_name + ": " + what.message);
+    }
+  }
+
+  void shut_down() noexcept {
+    shut_down_ = true;
+    supervisor_.reset();
+  }
+
+  invoker_stats stats() const {
+    invoker_stats all;
+    all.where = where_;
+    all.workers = n_workers_;
+    if (!supervisor_) return all;
+    all.workers_started = supervisor_->workers_started();
+    for (const auto& slot : supervisor_->tasks().slots()) {
+      if (slot.pid == 0) continue;
+      const auto memory = base::read_small_file("/proc/" + std::to_string(slot.pid) + "/smaps_rollup").value_or("");
+      all.each.push_back({slot.pid, slot.n_answered(), bytes_of(memory, "Private_Dirty:"), bytes_of(memory, "Pss:")});
+      all.tasks_finished += all.each.back().tasks_finished;
+    }
+    return all;
+  }
+
+ private:
+  void check_options(bool may_fork) const {
+    const auto refuse = [](const char* option, const std::string& text, const char* expectation) {
+      throw config_error("invoker_options::" + std::string(option), text, expectation);
+    };
+    if (n_workers_ < 1) refuse("n_jobs", std::to_string(n_workers_), "a number of workers, at least 1");
+    if (options_.retries < 0) refuse("retries", std::to_string(options_.retries), "a number of attempts, at least 0");
+    if (!may_fork && options_.where == execution::processes)
+      refuse("where", "processes", "an in_process invoker never forks; leave in_process out");
+  }
+
+  execution choose(bool may_fork) {
+    if (threads::inside_task()) { // the CPUs are given away already
+      n_workers_ = 1;
+      return execution::sequential;
+    }
+    if (options_.where != execution::automatic) return options_.where;
+    if (!may_fork) return n_workers_ > 1 ? execution::threads : execution::sequential;
+    const bool needs_processes = n_workers_ > 1 || options_.retries > 0 || options_.worker_init != nullptr;
+    return needs_processes ? execution::processes : execution::sequential;
+  }
+
+  /// The one fork with a threaded parent; one at a time in the process.
+  void launch(void* function_state) {
+    runtime& ours = runtime::instance();
+    const std::lock_guard one_launch(ours.launch_lock());
+    auto gate = ours.close_for_fork();
+    if (!gate.quiesced() && child_threads_ > 1)
+      report::library_logger()->warn(
+          "the workers of this invoker will run oneTBB algorithms on one thread each instead of {}: {}", child_threads_,
+          gate.reason());
+    process::pool_spec spec;
+    spec.n_workers = n_workers_;
+    spec.retries = options_.retries;
+    spec.core_dumps = config::read_environment_text("LK_CORE") == "1";
+    spec.function_state = function_state;
+    spec.in_zygote = [quiesced = gate.quiesced()] { runtime::instance().become_worker(quiesced); };
+    spec.in_worker = options_.worker_init;
+    spec.around_tasks = [n = child_threads_, quiesced = gate.quiesced()](const std::function<void()>& tasks) {
+      threads::set_backend_threads_after_fork(n); // in each worker, not in the zygote, which must not have BLAS threads
+      threads::thread_budget(n, quiesced).run(tasks);
+    };
+    supervisor_ = std::make_unique<process::supervisor>(std::move(spec));
+  }
+
+  /// Units: the file's kB lines in bytes.
+  static std::size_t bytes_of(const std::string& smaps, const char* name) {
+    const auto at = smaps.find(name);
+    if (at == std::string::npos) return 0;
+    return std::strtoull(smaps.c_str() + at + std::char_traits<char>::length(name), nullptr, 10) * 1024;
+  }
+
+  const pid_t owner_ = ::getpid();
+  invoker_options options_;
+  int n_workers_ = 1;
+  int child_threads_ = 1;
+  execution where_ = execution::sequential;
+  std::optional<threads::thread_budget> budget_;
+  std::unique_ptr<process::supervisor> supervisor_;
+  std::shared_ptr<map_slot> slot_ = std::make_shared<map_slot>();
+  bool shut_down_ = false;
+  bool initialised_in_place_ = false;
+};
+
+} // namespace lk::parallel::front

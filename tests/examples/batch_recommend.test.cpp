@@ -1,0 +1,168 @@
+// lk-parallel | SPDX-License-Identifier: MIT
+
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include <support/catch.hpp>
+
+#include "program.hpp"
+#include "scratch_folder.hpp"
+
+// The program from outside: what it writes, says and leaves. ctest hands over its path in BATCH_RECOMMEND, and a real
+// ratings file in LK_PARALLEL_RATINGS where there is one.
+
+using recsys::testing::content_of;
+using recsys::testing::program;
+using recsys::testing::program_result;
+using recsys::testing::scratch_folder;
+using words = std::vector<std::string>;
+
+namespace {
+
+std::string setting(const char* name) {
+  const char* value = std::getenv(name);
+  return value != nullptr ? value : "";
+}
+
+words command(const words& arguments) {
+  words all{setting("BATCH_RECOMMEND")};
+  if (all[0].empty()) throw std::runtime_error("BATCH_RECOMMEND is not set to the program's path; run it by ctest");
+  all.insert(all.end(), arguments.begin(), arguments.end());
+  return all;
+}
+
+program_result run(const words& arguments, const words& knobs = {}) {
+  return program(command(arguments), knobs).finish();
+}
+
+const words small{"--users",    "300", "--items",  "400", "--n-ratings", "12000",
+                  "--features", "8",   "--epochs", "3",   "--n",         "20"};
+
+words operator+(words a, const words& b) {
+  a.insert(a.end(), b.begin(), b.end());
+  return a;
+}
+
+/// The lists of one run, after a check that it went well.
+std::string lists_of(const words& arguments, const words& knobs = {}) {
+  const scratch_folder folder;
+  const program_result result = run(arguments + words{"--out", folder.file("lists.csv")}, knobs);
+  INFO(result.err);
+  REQUIRE(result.code == 0);
+  REQUIRE(folder.files().size() == 1);
+  return content_of(folder.file("lists.csv"));
+}
+
+void check_same_lists_in_every_place(const words& arguments) {
+  const std::string sequential = lists_of(arguments + words{"--execution", "sequential"});
+  CHECK(sequential.starts_with("user,rank,item,score\n1,1,"));
+  CHECK((lists_of(arguments + words{"--execution", "sequential"}, {"LK_NUM_THREADS=1"}) == sequential));
+  CHECK((lists_of(arguments + words{"--execution", "sequential"}, {"LK_NUM_THREADS=3"}) == sequential));
+  CHECK((lists_of(arguments + words{"--execution", "threads", "--jobs", "2"}) == sequential));
+  for (const char* jobs : {"1", "2", "3"})
+    CHECK((lists_of(arguments + words{"--execution", "processes", "--jobs", jobs}) == sequential));
+}
+
+bool is_growing(const scratch_folder& folder) {
+  std::error_code none;
+  for (const std::filesystem::path& path : folder.files())
+    if (const auto size = std::filesystem::file_size(path, none); !none && size > 0) return true;
+  return false;
+}
+
+} // namespace
+
+TEST_CASE("the lists are the same bytes for sequential, threads and processes", "[batch_recommend]") {
+  check_same_lists_in_every_place(small);
+}
+
+TEST_CASE("the lists of real ratings are the same bytes for sequential, threads and processes", "[batch_recommend]") {
+  const std::string ratings = setting("LK_PARALLEL_RATINGS");
+  if (ratings.empty()) {
+    WARN("skipped: configure with -DLK_PARALLEL_RATINGS=FILE to run on real ratings");
+    return;
+  }
+  check_same_lists_in_every_place({"--ratings", ratings, "--epochs", "2"});
+}
+
+TEST_CASE("saved ratings give the same lists when they are read back", "[batch_recommend]") {
+  const scratch_folder folder;
+  const std::string saved = folder.file("ratings.csv");
+  const words model{"--features", "8", "--epochs", "3", "--n", "20"};
+  const std::string generated = lists_of(small + words{"--save-ratings", saved});
+  CHECK(content_of(saved).starts_with("userId,movieId,rating,timestamp\n1,"));
+  CHECK((lists_of(words{"--ratings", saved} + model) == generated));
+}
+
+TEST_CASE("the summary says what was done and where the lists are", "[batch_recommend]") {
+  const scratch_folder folder;
+  const words place{"--out", folder.file("lists.csv"), "--execution", "processes", "--jobs", "2"};
+  const program_result result = run(small + place, {"LK_NUM_THREADS=2"});
+  CHECK(result.code == 0);
+  for (const char* part :
+       {"12,000 ratings of 300 users and 400 items", "processes 2, threads 2", "8 features, 3 epochs",
+        "2 worker processes", "users per second", " MiB ", "lists.csv: 6,000 rows"})
+    CHECK_THAT(result.out, lk::parallel::testing::contains(part));
+}
+
+TEST_CASE("a malformed line ends with code 2, is shown in full, and leaves no output", "[batch_recommend]") {
+  const scratch_folder folder;
+  const std::string ratings = folder.file("ratings.csv", "userId,movieId,rating,timestamp\n1,31,2.5,1\n1,32,good,2\n");
+  const program_result result = run({"--ratings", ratings, "--out", folder.file("lists.csv")});
+  CHECK(result.code == 2);
+  CHECK(result.out.empty());
+  CHECK(result.err == "batch_recommend: " + ratings +
+                          ":3: \"1,32,good,2\" is not a rating: expected a rating from 0.5 to 5 in field 3\n");
+  CHECK(folder.files().size() == 1);
+}
+
+TEST_CASE("options and knobs that are not usable end with code 2", "[batch_recommend]") {
+  const scratch_folder folder;
+  const words out{"--out", folder.file("lists.csv")};
+  const std::string ratings = folder.file("ratings.dat", "1::2::3::4\n");
+  CHECK(run(out + words{"--jobs", "0"}).code == 2);
+  CHECK(run(out + words{"--execution", "elsewhere"}).code == 2);
+  CHECK(run(out + words{"--bogus"}).code == 2);
+  CHECK(run(out + words{"--n-ratings", "5"}).code == 2);
+  CHECK(run(out + words{"--ratings", ratings, "--users", "9"}).code == 2);
+  CHECK(run({"--ratings", ratings, "--out", ratings}).code == 2);
+  CHECK(run({"--ratings", folder.file("none"), "--out", folder.file("lists.csv")}).code == 2);
+  const program_result result = run(small + out, {"LK_NUM_THREADS=many"});
+  CHECK(result.code == 2);
+  CHECK_THAT(result.err, lk::parallel::testing::contains("LK_NUM_THREADS"));
+  CHECK(folder.files().size() == 1);
+  CHECK(run({"--help"}).code == 0);
+}
+
+TEST_CASE("an output folder that is not there ends with code 1 before any work", "[batch_recommend]") {
+  const scratch_folder folder;
+  const program_result result = run({"--epochs", "1000000", "--out", folder.file("none/lists.csv")});
+  CHECK(result.code == 1);
+  CHECK_THAT(result.err, lk::parallel::testing::contains("none/lists.csv: No such file or directory"));
+}
+
+TEST_CASE("Ctrl-C in training ends with code 130 and leaves no output", "[batch_recommend]") {
+  const scratch_folder folder;
+  program running(command({"--epochs", "1000000", "--out", folder.file("lists.csv")}));
+  REQUIRE(program::poll_until([&] { return !folder.files().empty(); }, std::chrono::seconds(60)));
+  running.interrupt();
+  const program_result result = running.finish();
+  CHECK(result.code == 130);
+  CHECK_THAT(result.err, lk::parallel::testing::contains("batch_recommend: interrupted, nothing was written\n"));
+  CHECK(folder.files().empty());
+}
+
+TEST_CASE("Ctrl-C while workers score ends with code 130 and leaves no output", "[batch_recommend]") {
+  const scratch_folder folder;
+  program running(command({"--users", "20000", "--n-ratings", "400000", "--features", "4", "--epochs", "1", "--n",
+                           "3000", "--execution", "processes", "--jobs", "2", "--out", folder.file("lists.csv")}));
+  REQUIRE(program::poll_until([&] { return is_growing(folder); }, std::chrono::seconds(60)));
+  running.interrupt();
+  const program_result result = running.finish();
+  CHECK(result.code == 130);
+  CHECK_THAT(result.err, lk::parallel::testing::contains("interrupted, nothing was written"));
+  CHECK(folder.files().empty());
+}

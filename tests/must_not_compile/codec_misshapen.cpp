@@ -1,0 +1,25 @@
+// lk-parallel | SPDX-License-Identifier: MIT
+// expect: codec<T> must have static void encode(const T&, wire::writer&)
+#include <string>
+
+#include <lk/parallel/codec.hpp>
+
+class label {
+ public:
+  explicit label(std::string text) : text_(std::move(text)) {}
+  const std::string& text() const { return text_; }
+
+ private:
+  std::string text_;
+};
+
+template <> struct lk::parallel::codec<label> {
+  static void encode(const label& value, wire::writer& out) { wire::encode(value.text(), out); }
+#ifdef LK_CORRECTED
+  static label decode(wire::reader& in) { return label(wire::decode<std::string>(in)); }
+#else
+  static std::string decode(wire::reader& in) { return wire::decode<std::string>(in); }
+#endif
+};
+
+int main() { lk::parallel::wire::require_codable_argument<label>(); }

@@ -1,0 +1,2 @@
+// lk-parallel | SPDX-License-Identifier: MIT
+int main() { return 0; }

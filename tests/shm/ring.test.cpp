@@ -1,0 +1,214 @@
+// lk-parallel | SPDX-License-Identifier: MIT
+#include "support/catch.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <random>
+#include <span>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <lk/parallel/base/error.hpp>
+#include <lk/parallel/shm/ring.hpp>
+
+using namespace lk::parallel;
+using wire::frame_kind;
+
+namespace {
+
+struct test_ring {
+  explicit test_ring(std::size_t bytes) : memory(bytes / 8) {}
+  std::span<std::byte> span() { return std::as_writable_bytes(std::span(memory)); }
+  shm::ring_writer writer() { return {span(), produced, consumed}; }
+  shm::ring_reader reader() { return {span(), produced, consumed}; }
+
+  std::vector<std::uint64_t> memory;
+  shm::ring_position produced, consumed;
+};
+
+bool put(shm::ring_writer& ring, std::uint64_t ticket, std::size_t bytes) {
+  const auto room = ring.reserve(bytes);
+  if (!room) return false;
+  for (std::size_t i = 0; i < bytes; ++i) (*room)[i] = static_cast<std::byte>(ticket + i);
+  ring.commit(frame_kind::task, ticket, bytes);
+  ring.publish();
+  return true;
+}
+
+bool is_whole(const wire::frame& frame) {
+  for (std::size_t i = 0; i < frame.payload.size(); ++i)
+    if (frame.payload[i] != static_cast<std::byte>(frame.header.ticket + i)) return false;
+  return true;
+}
+
+} // namespace
+
+TEST_CASE("frames come out of a ring as they went in") {
+  test_ring ring(4096);
+  auto writer = ring.writer();
+  auto reader = ring.reader();
+  REQUIRE(!reader.peek());
+  REQUIRE(put(writer, 1, 0));
+  REQUIRE(put(writer, 2, 1));
+  REQUIRE(put(writer, 3, 100));
+  for (std::uint64_t ticket = 1; ticket <= 3; ++ticket) {
+    const auto frame = reader.peek();
+    REQUIRE(frame);
+    REQUIRE(frame->header.ticket == ticket);
+    REQUIRE(is_whole(*frame));
+    reader.pop();
+  }
+  REQUIRE(!reader.peek());
+}
+
+TEST_CASE("what is not published cannot be seen") {
+  test_ring ring(1024);
+  auto writer = ring.writer();
+  auto reader = ring.reader();
+  REQUIRE(writer.reserve(8));
+  writer.commit(frame_kind::task, 1, 8);
+  REQUIRE(!reader.has_frames());
+  REQUIRE(!reader.peek());
+  writer.publish();
+  REQUIRE(reader.has_frames());
+  REQUIRE(reader.peek());
+}
+
+TEST_CASE("a full ring takes nothing more until something was read") {
+  test_ring ring(256);
+  auto writer = ring.writer();
+  auto reader = ring.reader();
+  std::uint64_t n = 0;
+  while (put(writer, n, 24)) ++n;
+  REQUIRE(n == 256 / wire::frame_bytes(24));
+  REQUIRE(reader.peek());
+  reader.pop();
+  REQUIRE(!put(writer, n, 24));
+  reader.publish();
+  REQUIRE(put(writer, n, 24));
+}
+
+TEST_CASE("the largest payload finds room in an empty ring wherever its positions stand") {
+  constexpr std::size_t size = 512;
+  test_ring ring(size);
+  auto writer = ring.writer();
+  auto reader = ring.reader();
+  for (std::uint64_t step = 0; step < 200; ++step) {
+    REQUIRE(put(writer, step, step % 40));
+    REQUIRE(reader.peek());
+    reader.pop();
+    reader.publish();
+    REQUIRE(put(writer, 1000 + step, shm::largest_payload(size)));
+    REQUIRE(is_whole(reader.peek().value()));
+    reader.pop();
+    reader.publish();
+  }
+}
+
+TEST_CASE("a reservation that is forgotten leaves no trace") {
+  test_ring ring(256);
+  auto writer = ring.writer();
+  auto reader = ring.reader();
+  for (std::uint64_t ticket = 0; ticket < 100; ++ticket) {
+    REQUIRE(writer.reserve(100));
+    REQUIRE(put(writer, ticket, 40));
+    REQUIRE(reader.peek()->header.ticket == ticket);
+    reader.pop();
+    reader.publish();
+  }
+}
+
+TEST_CASE("a million frames of all sizes pass between two threads untorn and in order") {
+  constexpr std::uint64_t n_frames = 1'000'000;
+  test_ring ring(1 << 14);
+  std::thread producer([&] {
+    auto writer = ring.writer();
+    std::minstd_rand random(7);
+    for (std::uint64_t ticket = 0; ticket < n_frames;) {
+      if (put(writer, ticket, random() % 200))
+        ++ticket;
+      else
+        std::this_thread::yield();
+    }
+  });
+  auto reader = ring.reader();
+  std::uint64_t expected = 0;
+  bool good = true;
+  while (good && expected < n_frames) {
+    if (const auto frame = reader.peek()) {
+      good = frame->header.ticket == expected && is_whole(*frame);
+      ++expected;
+      reader.pop();
+      reader.publish();
+    } else {
+      std::this_thread::yield();
+    }
+  }
+  if (!good) ring.consumed.bytes.store(UINT64_MAX / 2); // lets the producer run into its own check
+  producer.join();
+  REQUIRE(good);
+}
+
+TEST_CASE("the reading end refuses positions and lengths that cannot be") {
+  test_ring ring(256);
+  auto reader = ring.reader();
+  SECTION("more produced than the ring holds") { ring.produced.bytes = 264; }
+  SECTION("a position between frames") { ring.produced.bytes = 12; }
+  SECTION("a position that went backwards") { ring.produced.bytes = UINT64_MAX - 7; }
+  SECTION("a frame longer than what was written") {
+    const wire::frame_header header{100, static_cast<std::uint16_t>(frame_kind::task), 0, 0};
+    std::memcpy(ring.memory.data(), &header, sizeof header);
+    ring.produced.bytes = 24;
+  }
+  SECTION("a frame whose length overflows") {
+    const wire::frame_header header{UINT32_MAX, static_cast<std::uint16_t>(frame_kind::task), 0, 0};
+    std::memcpy(ring.memory.data(), &header, sizeof header);
+    ring.produced.bytes = 256;
+  }
+  SECTION("a skip frame in the middle") {
+    const wire::frame_header header{16, static_cast<std::uint16_t>(frame_kind::skip), 0, 0};
+    std::memcpy(ring.memory.data(), &header, sizeof header);
+    ring.produced.bytes = 64;
+  }
+  SECTION("a header cut short") { ring.produced.bytes = 8; }
+  REQUIRE_THROWS_AS(reader.peek(), wire_error);
+}
+
+TEST_CASE("the reading end survives any bytes") {
+  std::mt19937_64 random(3);
+  for (int round = 0; round < 20'000; ++round) {
+    test_ring ring(256);
+    for (auto& word : ring.memory) word = random() % 4 == 0 ? random() : random() % 64;
+    ring.produced.bytes = random() % 2 == 0 ? random() % 512 : (random() % 33) * 8;
+    auto reader = ring.reader();
+    try {
+      for (int frames = 0; frames < 64 && reader.peek(); ++frames) reader.pop();
+    } catch (const wire_error&) {
+    }
+  }
+  SUCCEED();
+}
+
+TEST_CASE("a message in pieces is put together again") {
+  const auto bytes_of = [](const std::string& text) { return std::as_bytes(std::span(text)); };
+  const auto piece = [&](const std::string& text, bool more, std::uint64_t ticket) {
+    return wire::frame{{static_cast<std::uint32_t>(text.size()), static_cast<std::uint16_t>(frame_kind::result),
+                        more ? wire::frame_header::more : std::uint16_t{0}, ticket},
+                       bytes_of(text)};
+  };
+  const std::string one = "one", two = "two", three = "three";
+  wire::assembler assembler;
+  const auto text = [](std::span<const std::byte> bytes) {
+    return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  };
+  for (int round = 0; round < 2; ++round) {
+    REQUIRE(text(assembler.add(piece(one, false, 1)).value()) == "one");
+    REQUIRE(!assembler.add(piece(one, true, 2)));
+    REQUIRE(!assembler.add(piece(two, true, 2)));
+    REQUIRE(text(assembler.add(piece(three, false, 2)).value()) == "onetwothree");
+  }
+  REQUIRE(!assembler.add(piece(one, true, 3)));
+  REQUIRE_THROWS_AS(assembler.add(piece(two, false, 4)), wire_error);
+}
