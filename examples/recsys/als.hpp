@@ -11,7 +11,8 @@
 #include <Eigen/Cholesky>
 #include <Eigen/Core>
 
-#include <lk/parallel.hpp>
+#include <lk/parallel/errors.hpp>
+#include <lk/parallel/for_chunks.hpp>
 
 #include <recsys/interactions.hpp>
 #include <recsys/random_source.hpp>

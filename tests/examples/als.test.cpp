@@ -1,7 +1,9 @@
 // lk-parallel | SPDX-License-Identifier: MIT
 
 #include <cstddef>
+#include <cstdint>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include <Eigen/Dense>

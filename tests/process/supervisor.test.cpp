@@ -206,8 +206,8 @@ TEST_CASE("a worker that writes over everything it can costs itself at most, nev
     run(pool, scribbler, 200, sink);
     require_squares(sink, 200);
     REQUIRE(sink.losses.size() + sink.results.size() == 200);
-    // Which of the unfinished tasks is to blame cannot be told from scribbled memory; those before it may be.
-    for (const auto& [index, what] : sink.losses) REQUIRE(index <= 11);
+    // Which of the worker's unfinished tasks is to blame cannot be told from scribbled memory, but one is.
+    for (const auto& [index, what] : sink.losses) REQUIRE(loss(sink, index).task == index);
   }
 }
 
@@ -225,9 +225,7 @@ TEST_CASE("a worker that goes on after scribbling is stopped for breaking the pr
         square(state, task);
       },
       10, sink);
-  REQUIRE(sink.losses.size() == 1);
-  REQUIRE(sink.losses.begin()->first <= 3);
-  REQUIRE(loss(sink, sink.losses.begin()->first).kind == loss_kind::protocol);
+  REQUIRE(loss(sink, 3).kind == loss_kind::protocol); // finished tasks whose results were written over are lost, too
   require_squares(sink, 10);
 }
 

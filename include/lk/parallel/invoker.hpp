@@ -41,8 +41,6 @@ namespace lk::parallel {
 template <class Model, class Fn, bool NeedsCodecs = true> class invoker {
   using model_type = std::remove_cvref_t<Model>;
   using work_type = backends::work<model_type, Fn>;
-  template <std::ranges::input_range Range>
-  using result_for = backends::function_result_t<Fn, model_type, std::ranges::range_value_t<Range>>;
 
  public:
   /// Blocks: until the worker processes can be forked, typically the time of one fork.
@@ -58,17 +56,17 @@ template <class Model, class Fn, bool NeedsCodecs = true> class invoker {
   /// Throws: usage_error (another map is in progress; shut down). From the range: task_error, worker_lost, cancelled,
   /// what the input's iterator throws; the range is at its end then, and the invoker usable.
   template <std::ranges::viewable_range Range> auto map(Range&& arguments) & {
-    using result = result_for<Range>;
+    using result = typename decltype(result_of<Range>())::type;
     return result_range<result>(start<result>(std::views::all(std::forward<Range>(arguments)), true));
   }
   /// The results as they come, as indexed_result.
   template <std::ranges::viewable_range Range> auto map_unordered(Range&& arguments) & {
-    using result = result_for<Range>;
+    using result = typename decltype(result_of<Range>())::type;
     return indexed_result_range<result>(start<result>(std::views::all(std::forward<Range>(arguments)), false));
   }
   /// In order, results and errors alike as `outcome`: the way to go on after errors.
   template <std::ranges::viewable_range Range> auto map_outcomes(Range&& arguments) & {
-    using result = result_for<Range>;
+    using result = typename decltype(result_of<Range>())::type;
     return outcome_range<result>(start<result>(std::views::all(std::forward<Range>(arguments)), true));
   }
 
@@ -105,6 +103,22 @@ template <class Model, class Fn, bool NeedsCodecs = true> class invoker {
     front::worker_pool pool;
   };
 
+  template <class Range> static consteval auto result_of() {
+    using argument = std::ranges::range_value_t<Range>;
+    constexpr bool callable = backends::task_function<Fn, model_type, argument>;
+    static_assert(callable,
+                  "lk::parallel::invoker: the function cannot be called as fn(const Model&, argument) or fn(const "
+                  "Model&, argument, task_context&) with the range's value type as an rvalue argument");
+    if constexpr (callable) {
+      using result = backends::function_result_t<Fn, model_type, argument>;
+      static_assert(!std::is_reference_v<result>,
+                    "lk::parallel::invoker: the function returns a reference; results are values: return a copy");
+      return std::type_identity<std::remove_cvref_t<result>>();
+    } else {
+      return std::type_identity<void>();
+    }
+  }
+
   template <class Range> static void refuse_temporary() {
     static_assert(!std::is_same_v<Range, Range>,
                   "lk::parallel::invoker: map on a temporary invoker would leave the loop without its workers (C++20 "
@@ -118,11 +132,6 @@ template <class Model, class Fn, bool NeedsCodecs = true> class invoker {
 
   template <class R, class View> std::unique_ptr<backends::result_stream<R>> start(View view, bool in_order) {
     using argument = std::ranges::range_value_t<View>;
-    static_assert(backends::task_function<Fn, model_type, argument>,
-                  "lk::parallel::invoker: the function cannot be called as fn(const Model&, argument) or fn(const "
-                  "Model&, argument, task_context&) with the range's value type as an rvalue argument");
-    static_assert(!std::is_reference_v<R>,
-                  "lk::parallel::invoker: the function returns a reference; results are values: return a copy");
     core& the = checked();
     the.pool.require_idle();
     auto stream = make_stream<R, argument>(the, std::move(view), the.pool.make_stream_options(in_order));

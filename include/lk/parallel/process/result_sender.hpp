@@ -8,6 +8,7 @@
 #include <mutex>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include <lk/parallel/report/outlet.hpp>
@@ -69,11 +70,12 @@ class result_sender final : public report::outlet {
       send_pieces(wire::frame_kind::log_record, 0, record);
   }
 
-  /// Wakes the host if it sleeps.
-  void tell_host() const {
-    // seq_cst: the middle of Dekker's argument; pairs with the fence in supervisor::sleep.
+  /// Wakes the host if it sleeps, once for each of its sleeps: it may take a while until it can run.
+  void tell_host() {
+    // seq_cst: the middle of Dekker's argument; pairs with the fence in supervisor::wait.
     std::atomic_thread_fence(std::memory_order_seq_cst);
-    if (page_->host_sleeps.load(std::memory_order_relaxed)) host_bell_->ring();
+    const auto sleep = page_->host_sleeps.load(std::memory_order_relaxed);
+    if (sleep != 0 && std::exchange(rung_for_, sleep) != sleep) host_bell_->ring();
   }
 
  private:
@@ -125,6 +127,7 @@ class result_sender final : public report::outlet {
   shm::ring_writer ring_;
   std::optional<wire::writer> writer_;
   std::size_t last_result_bytes_ = 0;
+  std::uint32_t rung_for_ = 0; ///< number of the host's sleep that this worker rang for last
   bool building_ = false;
   std::vector<std::vector<std::byte>> deferred_records_;
 };

@@ -102,7 +102,8 @@ class supervisor {
     dispatcher_.publish();
     const auto awaited = [&] { return something_arrived() || interrupted.load(std::memory_order_relaxed); };
     if (base::spin_until(awaited)) return;
-    memory_.page().host_sleeps.store(1, std::memory_order_relaxed);
+    if (++n_sleeps_ == 0) n_sleeps_ = 1;
+    memory_.page().host_sleeps.store(n_sleeps_, std::memory_order_relaxed);
     // seq_cst: the middle of Dekker's argument; pairs with the fence in result_sender::tell_host.
     std::atomic_thread_fence(std::memory_order_seq_cst);
     if (!awaited()) sleep();
@@ -305,6 +306,7 @@ class supervisor {
   std::unique_ptr<zygote> zygote_;
   dispatcher dispatcher_;
   std::uint64_t workers_started_ = 0;
+  std::uint32_t n_sleeps_ = 0;
   std::uint32_t news_heard_ = 1; ///< the hello was heard by the zygote's constructor
   bool look_at_socket_ = false;
   int deaths_in_a_row_ = 0;

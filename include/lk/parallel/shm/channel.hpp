@@ -21,7 +21,7 @@ namespace lk::parallel::shm {
 
 /// Written by the host (`host_sleeps`) and by the zygote (the rest); workers only read it.
 struct pool_page {
-  alignas(64) std::atomic<std::uint32_t> host_sleeps{0}; ///< the host is about to wait on its event_bell
+  alignas(64) std::atomic<std::uint32_t> host_sleeps{0}; ///< number of the sleep the host is going into; 0: awake
   alignas(64) std::atomic<std::uint32_t> launch_step{0}; ///< last step the zygote reached, for the error message
   std::atomic<std::uint32_t> news_sent{0};               ///< messages put on the control socket
 };

@@ -1,0 +1,118 @@
+// lk-parallel | SPDX-License-Identifier: MIT
+#include "front/back_ends.hpp"
+#include "support/catch.hpp"
+
+#include <memory>
+#include <mutex>
+#include <ranges>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <spdlog/sinks/base_sink.h>
+#include <spdlog/sinks/null_sink.h>
+#include <spdlog/spdlog.h>
+
+#include <lk/parallel.hpp>
+
+using namespace lk::parallel;
+
+namespace {
+
+/// Keeps what a logger of the host says.
+struct memory_sink final : spdlog::sinks::base_sink<std::mutex> {
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    lines.emplace_back(message.payload.data(), message.payload.size());
+  }
+  void flush_() override {}
+  std::vector<std::string> lines;
+};
+
+struct registered_logger {
+  explicit registered_logger(const std::string& logger_name) : name(logger_name) {
+    auto logger = std::make_shared<spdlog::logger>(name, sink);
+    spdlog::register_logger(logger);
+  }
+  ~registered_logger() { spdlog::drop(name); }
+  std::string name;
+  std::shared_ptr<memory_sink> sink = std::make_shared<memory_sink>();
+};
+
+} // namespace
+
+TEST_CASE("what a task logs reaches the host's logger of the same name before the task's result") {
+  FOR_EVERY_BACK_END(which);
+  const registered_logger host("recommender");
+  invoker inv{0,
+              [](const int&, int x) {
+                spdlog::get("recommender")->info("user {} of {{}}", x);
+                spdlog::get("recommender")->debug("not for the host");
+                return x;
+              },
+              which.options()};
+  std::size_t n = 0;
+  for (const int x : inv.map(std::views::iota(0, 200))) {
+    const std::string line = "user " + std::to_string(x) + " of {}";
+    REQUIRE(std::ranges::count(host.sink->lines, line) == 1);
+    ++n;
+  }
+  REQUIRE(n == 200);
+  REQUIRE(host.sink->lines.size() == 200);
+}
+
+TEST_CASE("the last line before a crash arrives before the crash is reported") {
+  const registered_logger host("recommender");
+  invoker inv{0,
+              [](const int&, int x) {
+                if (x == 3) {
+                  spdlog::get("recommender")->warn("about to divide by zero");
+                  ::raise(SIGFPE);
+                }
+                return x;
+              },
+              {.n_jobs = 2}};
+  REQUIRE_THROWS_AS(
+      [&] {
+        for ([[maybe_unused]] const int x : inv.map(std::views::iota(0, 10))) {
+        }
+      }(),
+      worker_lost);
+  REQUIRE(std::ranges::count(host.sink->lines, "about to divide by zero") == 1);
+}
+
+TEST_CASE("lines of several threads of a task all arrive") {
+  const registered_logger host("recommender");
+  invoker inv{0,
+              [](const int&, int) {
+                const auto talk = [] {
+                  for (int i = 0; i < 20; ++i) spdlog::get("recommender")->info("a line");
+                };
+                std::thread first(talk), second(talk);
+                first.join();
+                second.join();
+                return 0;
+              },
+              {.n_jobs = 2}};
+  std::size_t n = 0;
+  for ([[maybe_unused]] const int x : inv.map(std::views::iota(0, 50))) n += 40;
+  REQUIRE(host.sink->lines.size() == n);
+}
+
+TEST_CASE("invokers made while other threads of the host log never hang") {
+  const registered_logger host("recommender");
+  std::vector<std::jthread> talkers;
+  for (int i = 0; i < 3; ++i)
+    talkers.emplace_back([&](std::stop_token stop) {
+      const auto null_logger = std::make_shared<spdlog::logger>("quiet", std::make_shared<spdlog::sinks::null_sink_mt>());
+      while (!stop.stop_requested()) {
+        null_logger->info("still here");
+        (void)spdlog::get("recommender");
+      }
+    });
+  for (int round = 0; round < 100; ++round) {
+    invoker inv{0, [](const int&, int x) { return x; }, {.n_jobs = 2}};
+    int n = 0;
+    for ([[maybe_unused]] const int x : inv.map(std::views::iota(0, 10))) ++n;
+    REQUIRE(n == 10);
+  }
+}
