@@ -103,7 +103,8 @@ TEST_CASE("invokers made while other threads of the host log never hang") {
   std::vector<std::jthread> talkers;
   for (int i = 0; i < 3; ++i)
     talkers.emplace_back([&](std::stop_token stop) {
-      const auto null_logger = std::make_shared<spdlog::logger>("quiet", std::make_shared<spdlog::sinks::null_sink_mt>());
+      const auto null_logger =
+          std::make_shared<spdlog::logger>("quiet", std::make_shared<spdlog::sinks::null_sink_mt>());
       while (!stop.stop_requested()) {
         null_logger->info("still here");
         (void)spdlog::get("recommender");

@@ -58,7 +58,7 @@ struct invoker_stats {
   execution where = execution::sequential; ///< never automatic
   int workers = 1;
   std::uint64_t tasks_finished = 0;
-  std::uint64_t workers_started = 0; ///< processes forked so far, replacements included
+  std::uint64_t workers_started = 0;   ///< processes forked so far, replacements included
   std::vector<worker_stats> each = {}; ///< empty for the in-process back ends
 };
 

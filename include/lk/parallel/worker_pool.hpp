@@ -23,6 +23,7 @@
 #include <lk/parallel/process/loss.hpp>
 #include <lk/parallel/process/supervisor.hpp>
 #include <lk/parallel/report/library_log.hpp>
+#include <lk/parallel/threads/backend_pools.hpp>
 #include <lk/parallel/threads/task_scope.hpp>
 #include <lk/parallel/threads/thread_budget.hpp>
 #include <lk/parallel/wire/failure.hpp>
@@ -35,6 +36,15 @@ namespace lk::parallel::front {
 /// The map in progress, if any. Shared with the map, which clears it when it ends.
 struct map_slot {
   backends::open_map* open = nullptr;
+};
+
+/// While a map runs in this process, BLAS and OpenMP have the size that they would have in a worker.
+class backend_limit {
+ public:
+  explicit backend_limit(int child_threads) { threads::set_backend_threads(child_threads); }
+  ~backend_limit() { threads::set_backend_threads(get_parallel_config().backend_threads); }
+  backend_limit(const backend_limit&) = delete;
+  backend_limit& operator=(const backend_limit&) = delete;
 };
 
 class worker_pool {
@@ -72,13 +82,17 @@ class worker_pool {
     constexpr std::size_t usual_window = 4096;
     constexpr std::size_t usual_window_bytes = std::size_t{256} << 20;
     const auto n = static_cast<std::size_t>(n_workers_);
+    auto limit = budget_ ? std::make_shared<backend_limit>(child_threads_) : nullptr;
     return {.in_order = in_order,
             .window = options_.window != 0 ? options_.window : std::max(usual_window, 4 * n),
             .window_bytes = options_.window_bytes != 0 ? options_.window_bytes : usual_window_bytes,
             .n_workers = n,
             .progress = options_.progress,
             .stop = options_.stop,
-            .on_end = [slot = slot_] { slot->open = nullptr; }};
+            .on_end = [slot = slot_, limit = std::move(limit)]() mutable {
+              slot->open = nullptr;
+              limit.reset();
+            }};
   }
 
   /// worker_init for the back end that has no worker but the caller. Throws: worker_lost.

@@ -46,6 +46,7 @@ enum class launch_step : std::uint32_t {
   exceptions,
   time_zone,
   console,
+  pools,
   done
 };
 
@@ -67,6 +68,8 @@ constexpr const char* to_string(launch_step step) {
     return "using the C library's time zone lock";
   case launch_step::console:
     return "taking the console lock of the logging library";
+  case launch_step::pools:
+    return "setting up the thread pools of libraries";
   case launch_step::done:
     return "getting ready";
   }
@@ -88,6 +91,7 @@ class zygote_life {
   int run() {
     settle_in();
     sing();
+    reach(launch_step::pools);
     if (spec_.in_zygote) spec_.in_zygote();
     reach(launch_step::done);
     tell(news{news_kind::hello, -1, ::getpid(), 0, 0});

@@ -212,7 +212,7 @@ class reader {
 
   const std::byte* at_;
   const std::byte* end_;
-  unsigned depth_ = 0;
+  [[maybe_unused]] unsigned depth_ = 0; // of `nested`; clang warns where only flat types are read
 };
 
 /// One level of nesting, held while the elements of a container are encoded or decoded. Throws: wire_error.
