@@ -2,6 +2,7 @@
 #include "support/catch.hpp"
 #include "support/in_child.hpp"
 #include "support/leak_guard.hpp"
+#include "support/sanitizers.hpp"
 
 #include <algorithm>
 #include <csignal>
@@ -28,14 +29,6 @@ using lk::parallel::testing::in_child;
 using lk::parallel::testing::leak_guard;
 
 namespace {
-
-#if defined(__SANITIZE_ADDRESS__)
-constexpr bool under_address_sanitizer = true;
-#elif defined(__has_feature)
-constexpr bool under_address_sanitizer = __has_feature(address_sanitizer);
-#else
-constexpr bool under_address_sanitizer = false;
-#endif
 
 const std::vector<int> model{10};
 
@@ -99,7 +92,6 @@ TEST_CASE("a worker that is killed in a task gives worker_lost with the task and
 }
 
 TEST_CASE("a task that exits is a lost worker and never a success") {
-  std::atexit([] { ::_exit(55); }); // must not run in a worker
   using leave_function = void (*)(int);
   for (const leave_function leave :
        {leave_function{&std::exit}, leave_function{&::_exit}, leave_function{&std::quick_exit}}) {
@@ -112,6 +104,17 @@ TEST_CASE("a task that exits is a lost worker and never a success") {
   }
   int n_before = 0;
   REQUIRE(lost_by([] { std::terminate(); }, n_before).code == SIGABRT);
+}
+
+TEST_CASE("what the host registered to run at its exit never runs in a worker") {
+  REQUIRE(in_child([] {
+            std::atexit([] { ::_exit(55); });
+            ::at_quick_exit([] { ::_exit(56); });
+            int n_before = 0;
+            const auto by_exit = lost_by([] { std::exit(3); }, n_before);
+            const auto by_quick_exit = lost_by([] { std::quick_exit(0); }, n_before);
+            return by_exit.code == 3 && by_quick_exit.code == 0 ? 0 : 1;
+          }) == exited(0));
 }
 
 TEST_CASE("a crash that another attempt survives is retried and the results are the same bits") {
@@ -169,7 +172,7 @@ TEST_CASE("the model is not copied: an idle worker owns less than two megabytes 
   REQUIRE(count(inv.map(std::views::iota(std::size_t{0}, std::size_t{10'000}))) == 10'000);
   const auto stats = inv.stats();
   REQUIRE(stats.each.size() == 2);
-  const std::size_t shadow = under_address_sanitizer ? std::size_t{8} << 20 : 0; // its own book-keeping
+  const std::size_t shadow = testing::under_sanitizer ? std::size_t{8} << 20 : 0; // its own book-keeping
   for (const auto& worker : stats.each) {
     CHECK(worker.private_dirty_bytes > 0);
     CHECK(worker.private_dirty_bytes < (std::size_t{2} << 20) + shadow);

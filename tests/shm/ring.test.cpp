@@ -6,7 +6,6 @@
 #include <cstring>
 #include <random>
 #include <span>
-#include <string>
 #include <thread>
 #include <vector>
 
@@ -14,9 +13,10 @@
 #include <lk/parallel/shm/ring.hpp>
 
 using namespace lk::parallel;
-using wire::frame_kind;
 
 namespace {
+
+constexpr std::uint16_t kind = 1;
 
 struct test_ring {
   explicit test_ring(std::size_t bytes) : memory(bytes / 8) {}
@@ -32,12 +32,12 @@ bool put(shm::ring_writer& ring, std::uint64_t ticket, std::size_t bytes) {
   const auto room = ring.reserve(bytes);
   if (!room) return false;
   for (std::size_t i = 0; i < bytes; ++i) (*room)[i] = static_cast<std::byte>(ticket + i);
-  ring.commit(frame_kind::task, ticket, bytes);
+  ring.commit(kind, ticket, bytes);
   ring.publish();
   return true;
 }
 
-bool is_whole(const wire::frame& frame) {
+bool is_whole(const shm::frame& frame) {
   for (std::size_t i = 0; i < frame.payload.size(); ++i)
     if (frame.payload[i] != static_cast<std::byte>(frame.header.ticket + i)) return false;
   return true;
@@ -68,7 +68,7 @@ TEST_CASE("what is not published cannot be seen") {
   auto writer = ring.writer();
   auto reader = ring.reader();
   REQUIRE(writer.reserve(8));
-  writer.commit(frame_kind::task, 1, 8);
+  writer.commit(kind, 1, 8);
   REQUIRE(!reader.has_frames());
   REQUIRE(!reader.peek());
   writer.publish();
@@ -82,7 +82,7 @@ TEST_CASE("a full ring takes nothing more until something was read") {
   auto reader = ring.reader();
   std::uint64_t n = 0;
   while (put(writer, n, 24)) ++n;
-  REQUIRE(n == 256 / wire::frame_bytes(24));
+  REQUIRE(n == 256 / shm::frame_bytes(24));
   REQUIRE(reader.peek());
   reader.pop();
   REQUIRE(!put(writer, n, 24));
@@ -158,17 +158,17 @@ TEST_CASE("the reading end refuses positions and lengths that cannot be") {
   SECTION("a position between frames") { ring.produced.bytes = 12; }
   SECTION("a position that went backwards") { ring.produced.bytes = UINT64_MAX - 7; }
   SECTION("a frame longer than what was written") {
-    const wire::frame_header header{100, static_cast<std::uint16_t>(frame_kind::task), 0, 0};
+    const shm::frame_header header{100, kind, 0, 0};
     std::memcpy(ring.memory.data(), &header, sizeof header);
     ring.produced.bytes = 24;
   }
   SECTION("a frame whose length overflows") {
-    const wire::frame_header header{UINT32_MAX, static_cast<std::uint16_t>(frame_kind::task), 0, 0};
+    const shm::frame_header header{UINT32_MAX, kind, 0, 0};
     std::memcpy(ring.memory.data(), &header, sizeof header);
     ring.produced.bytes = 256;
   }
   SECTION("a skip frame in the middle") {
-    const wire::frame_header header{16, static_cast<std::uint16_t>(frame_kind::skip), 0, 0};
+    const shm::frame_header header{16, shm::frame_header::skip, 0, 0};
     std::memcpy(ring.memory.data(), &header, sizeof header);
     ring.produced.bytes = 64;
   }
@@ -189,26 +189,4 @@ TEST_CASE("the reading end survives any bytes") {
     }
   }
   SUCCEED();
-}
-
-TEST_CASE("a message in pieces is put together again") {
-  const auto bytes_of = [](const std::string& text) { return std::as_bytes(std::span(text)); };
-  const auto piece = [&](const std::string& text, bool more, std::uint64_t ticket) {
-    return wire::frame{{static_cast<std::uint32_t>(text.size()), static_cast<std::uint16_t>(frame_kind::result),
-                        more ? wire::frame_header::more : std::uint16_t{0}, ticket},
-                       bytes_of(text)};
-  };
-  const std::string one = "one", two = "two", three = "three";
-  wire::assembler assembler;
-  const auto text = [](std::span<const std::byte> bytes) {
-    return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  };
-  for (int round = 0; round < 2; ++round) {
-    REQUIRE(text(assembler.add(piece(one, false, 1)).value()) == "one");
-    REQUIRE(!assembler.add(piece(one, true, 2)));
-    REQUIRE(!assembler.add(piece(two, true, 2)));
-    REQUIRE(text(assembler.add(piece(three, false, 2)).value()) == "onetwothree");
-  }
-  REQUIRE(!assembler.add(piece(one, true, 3)));
-  REQUIRE_THROWS_AS(assembler.add(piece(two, false, 4)), wire_error);
 }

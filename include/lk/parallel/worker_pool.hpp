@@ -27,6 +27,7 @@
 #include <lk/parallel/threads/task_scope.hpp>
 #include <lk/parallel/threads/thread_budget.hpp>
 #include <lk/parallel/wire/failure.hpp>
+#include <lk/parallel/wire/frame.hpp>
 
 // The part of an invoker that knows no types: chooses where tasks run, forks the worker processes, watches over what
 // may be called when.
@@ -133,7 +134,8 @@ class worker_pool {
       throw config_error("invoker_options::" + std::string(option), text, expectation);
     };
     if (n_workers_ < 1) refuse("n_jobs", std::to_string(n_workers_), "a number of workers, at least 1");
-    if (options_.retries < 0) refuse("retries", std::to_string(options_.retries), "a number of attempts, at least 0");
+    if (options_.retries < 0 || options_.retries >= wire::frame_flags::most_attempts)
+      refuse("retries", std::to_string(options_.retries), "a number of extra attempts, from 0 to 32766");
     if (!may_fork && options_.where == execution::processes)
       refuse("where", "processes", "an in_process invoker never forks; leave in_process out");
   }

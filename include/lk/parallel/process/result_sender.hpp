@@ -42,7 +42,7 @@ class result_sender final : public report::outlet {
   void commit(wire::frame_kind kind, std::uint64_t ticket) {
     last_result_bytes_ = writer_->size();
     if (writer_->in_place()) {
-      ring_.commit(kind, ticket, writer_->size());
+      ring_.commit(wire::code(kind), ticket, writer_->size());
       publish();
     } else {
       send_pieces(kind, ticket, writer_->bytes());
@@ -95,7 +95,7 @@ class result_sender final : public report::outlet {
         std::memcpy(reserve(piece.size()).data(), piece.data(), piece.size());
       else
         reserve(0);
-      ring_.commit(kind, ticket, piece.size(), message.empty() ? 0 : wire::frame_header::more);
+      ring_.commit(wire::code(kind), ticket, piece.size(), wire::frame_flags(0, !message.empty()).bits());
       publish();
     } while (!message.empty());
   }

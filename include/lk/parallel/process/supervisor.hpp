@@ -26,6 +26,7 @@
 #include <lk/parallel/report/log_replay.hpp>
 #include <lk/parallel/shm/channel.hpp>
 #include <lk/parallel/wire/failure.hpp>
+#include <lk/parallel/wire/frame.hpp>
 
 // The host's side of a pool of worker processes: takes in answers, notices deaths, decides who is to blame, has the
 // others' tasks sent again. Has no thread of its own: everything happens inside pump() and wait(), which the result
@@ -164,9 +165,7 @@ class supervisor {
     worker_slot& slot = dispatcher_.slot(worker);
     if (slot.broke_protocol) return;
     try {
-      while (slot.next_message([&](const wire::frame_header& header, std::span<const std::byte> message) {
-        take(slot, worker, header, message, sink);
-      })) {
+      while (slot.next_message([&](const wire::message& message) { take(slot, worker, message, sink); })) {
       }
     } catch (const wire_error&) {
       slot.broke_protocol = true; // judged when its death is reported
@@ -177,15 +176,14 @@ class supervisor {
   }
 
   /// One whole message of a worker. Throws: wire_error where it cannot be true.
-  void take(worker_slot& slot, int worker, const wire::frame_header& header, std::span<const std::byte> message,
-            answer_sink& sink) {
-    switch (header.which()) {
+  void take(worker_slot& slot, int worker, const wire::message& message, answer_sink& sink) {
+    switch (message.kind) {
     case wire::frame_kind::log_record:
-      return report::replay(message);
+      return report::replay(message.bytes);
     case wire::frame_kind::ready:
       return;
     case wire::frame_kind::init_failed:
-      return remember_init_failure(worker, message);
+      return remember_init_failure(worker, message.bytes);
     case wire::frame_kind::result:
     case wire::frame_kind::failure:
     case wire::frame_kind::skipped:
@@ -193,34 +191,34 @@ class supervisor {
     default:
       throw wire_error("a worker sent a frame of an unknown kind");
     }
-    if (slot.outstanding().empty() || slot.outstanding().front().ticket != header.ticket)
+    if (slot.outstanding().empty() || slot.outstanding().front().ticket != message.ticket)
       throw wire_error("a worker answered a task that it was not given");
-    if (dispatcher_.is_wanted(header.ticket)) answer(header, worker, message, sink);
+    if (dispatcher_.is_wanted(message.ticket)) answer(message, worker, sink);
     slot.answered();
     deaths_in_a_row_ = 0;
   }
 
-  void answer(const wire::frame_header& header, int worker, std::span<const std::byte> message, answer_sink& sink) {
-    const std::uint64_t index = dispatcher_.index_of(header.ticket);
-    if (header.which() == wire::frame_kind::result) return sink.on_result(index, worker, message);
-    if (header.which() == wire::frame_kind::skipped) throw wire_error("a worker left out a task that is still wanted");
-    wire::reader reader(message);
+  void answer(const wire::message& message, int worker, answer_sink& sink) {
+    const std::uint64_t index = dispatcher_.index_of(message.ticket);
+    if (message.kind == wire::frame_kind::result) return sink.on_result(index, worker, message.bytes);
+    if (message.kind == wire::frame_kind::skipped) throw wire_error("a worker left out a task that is still wanted");
+    wire::reader reader(message.bytes);
     const auto stage = static_cast<task_stage>(reader.get<std::int32_t>());
     if (stage < task_stage::encode_argument || stage > task_stage::decode_result)
       throw wire_error("a worker reported a failure in an unknown stage");
     sink.on_failure(index, worker, stage, wire::decode_failure(reader));
   }
 
-  void remember_init_failure(int worker, std::span<const std::byte> message) {
-    wire::reader reader(message);
+  void remember_init_failure(int worker, std::span<const std::byte> bytes) {
+    wire::reader reader(bytes);
     const auto what = wire::decode_failure(reader);
     init_failure_ = std::make_pair(worker, what.type_name + ": " + what.message);
   }
 
   void take_last_words(worker_slot& slot) noexcept {
     try {
-      while (slot.next_message([](const wire::frame_header& header, std::span<const std::byte> message) {
-        if (header.which() == wire::frame_kind::log_record) report::replay(message);
+      while (slot.next_message([](const wire::message& message) {
+        if (message.kind == wire::frame_kind::log_record) report::replay(message.bytes);
       })) {
       }
     } catch (...) { // of no interest any more

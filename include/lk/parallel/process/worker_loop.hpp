@@ -49,24 +49,26 @@ class worker_loop {
 
   bool told_to_stop() const { return channel_.host->stop.load(std::memory_order_relaxed) != 0; }
 
-  void take(const wire::frame& frame) {
-    if (frame.header.which() == wire::frame_kind::begin_map) {
+  void take(const shm::frame& frame) {
+    const wire::frame_flags flags(frame.header.flags);
+    if (frame.header.kind == wire::code(wire::frame_kind::begin_map)) {
       std::memcpy(&map_, frame.payload.data(), sizeof map_);
     } else {
-      const auto message = pieces_.add(frame);
-      if (message) run_task(frame.header, *message);
+      const auto message = pieces_.add(frame.header.kind, frame.header.ticket, flags.more(), frame.payload);
+      if (message) run_task(frame.header.ticket, flags.attempt(), *message);
     }
     ring_.pop();
     ring_.publish();
-    if (frame.header.has_more()) sender_.tell_host(); // it may be waiting for room for the next piece
+    if (flags.more()) sender_.tell_host(); // it may be waiting for room for the next piece
   }
 
-  void run_task(const wire::frame_header& header, std::span<const std::byte> argument) {
-    channel_.status->attempt_started(header.ticket);
-    running_task task{header.ticket - map_.first_ticket, map_.seed,     header.flags >> attempt_shift, worker_,
-                      &channel_.host->first_live_ticket, header.ticket, wire::reader(argument),        &sender_};
+  void run_task(std::uint64_t ticket, int attempt, std::span<const std::byte> argument) {
+    channel_.status->attempt_started(ticket);
+    running_task task{
+        ticket - map_.first_ticket, map_.seed, attempt, worker_, &channel_.host->first_live_ticket, ticket,
+        wire::reader(argument),     &sender_};
     if (task.abandoned())
-      sender_.send(wire::frame_kind::skipped, header.ticket, {});
+      sender_.send(wire::frame_kind::skipped, ticket, {});
     else
       call(task);
     channel_.status->attempt_ended();
@@ -137,10 +139,6 @@ class worker_loop {
   map_header map_{};
   clock::time_point busy_since_{};
   int tasks_since_reading_ = 0;
-
- public:
-  /// The number of the attempt (from 1) travels in the upper bits of a task frame's flags.
-  static constexpr int attempt_shift = 1;
 };
 
 } // namespace lk::parallel::process

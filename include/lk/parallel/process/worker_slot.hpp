@@ -17,7 +17,6 @@
 #include <sys/types.h>
 
 #include <lk/parallel/base/queue_depth.hpp>
-#include <lk/parallel/process/worker_loop.hpp>
 #include <lk/parallel/process/worker_spec.hpp>
 #include <lk/parallel/shm/channel.hpp>
 #include <lk/parallel/wire/frame.hpp>
@@ -112,7 +111,8 @@ class worker_slot {
       std::memcpy(room->data(), task.on_heap->data() + sent_bytes_, bytes);
       sent_bytes_ += bytes;
       const bool more = sent_bytes_ < task.on_heap->size();
-      tasks_->commit(wire::frame_kind::task, task.ticket, bytes, flags(task.attempt, more));
+      tasks_->commit(wire::code(wire::frame_kind::task), task.ticket, bytes,
+                     wire::frame_flags(task.attempt, more).bits());
       task.ring_end = tasks_->position();
       unpublished_ = true;
     }
@@ -141,14 +141,16 @@ class worker_slot {
     if (channel_.status->sleeps.load(std::memory_order_relaxed) != 0) channel_.host->bell.ring();
   }
 
-  /// Hands the oldest whole message to fn(header, bytes). False where there is none.
+  /// Hands the oldest wire::message to fn. False where there is none.
   /// Throws: wire_error where the worker has written what cannot be true; what fn throws.
   template <class Fn> bool next_message(Fn&& fn) {
     while (const auto frame = results_->peek()) {
-      const auto message = result_pieces_.add(*frame);
-      if (message) fn(frame->header, *message);
+      const auto [header, payload] = *frame;
+      const auto whole =
+          result_pieces_.add(header.kind, header.ticket, wire::frame_flags(header.flags).more(), payload);
+      if (whole) fn(wire::message{static_cast<wire::frame_kind>(header.kind), header.ticket, *whole});
       results_->pop();
-      if (message) return true;
+      if (whole) return true;
       free_results(); // the worker may be waiting for room for the next piece
     }
     return false;
@@ -193,10 +195,6 @@ class worker_slot {
   }
 
  private:
-  static std::uint16_t flags(int attempt, bool more) {
-    return static_cast<std::uint16_t>((attempt << worker_loop::attempt_shift) | (more ? wire::frame_header::more : 0));
-  }
-
   void attach() {
     channel_.reset();
     freed_.bytes.store(0, std::memory_order_relaxed);
@@ -225,7 +223,7 @@ class worker_slot {
     const auto room = tasks_->reserve(sizeof map);
     if (!room) return;
     std::memcpy(room->data(), &map, sizeof map);
-    tasks_->commit(wire::frame_kind::begin_map, 0, sizeof map);
+    tasks_->commit(wire::code(wire::frame_kind::begin_map), 0, sizeof map);
     map_announced_ = unpublished_ = true;
   }
 
@@ -236,7 +234,7 @@ class worker_slot {
   }
 
   void commit(std::uint64_t ticket, int attempt, std::size_t bytes) {
-    tasks_->commit(wire::frame_kind::task, ticket, bytes, flags(attempt, false));
+    tasks_->commit(wire::code(wire::frame_kind::task), ticket, bytes, wire::frame_flags(attempt, false).bits());
     outstanding_.push_back({ticket, attempt, tasks_->position(), reserved_.first(bytes), nullptr});
     usual_task_bytes_ = std::max(bytes, usual_task_bytes_ / 2);
     unpublished_ = true;

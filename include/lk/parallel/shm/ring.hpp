@@ -11,7 +11,7 @@
 #include <span>
 
 #include <lk/parallel/base/error.hpp>
-#include <lk/parallel/wire/frame.hpp>
+#include <lk/parallel/shm/frame.hpp>
 
 // A ring of frames for one producer and one consumer, on a plain span: no system calls, no waiting. The two ends live
 // in different processes; each end writes one position and reads the other. A frame lies in one piece, so that codecs
@@ -27,7 +27,7 @@ struct alignas(64) ring_position {
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 
 /// The largest payload that is certain to find room in an empty ring of that size, wherever its positions stand.
-constexpr std::size_t largest_payload(std::size_t ring_bytes) { return ring_bytes / 2 - sizeof(wire::frame_header); }
+constexpr std::size_t largest_payload(std::size_t ring_bytes) { return ring_bytes / 2 - sizeof(frame_header); }
 
 /// The producing end. Threads: one.
 class ring_writer {
@@ -36,13 +36,13 @@ class ring_writer {
       : memory_(memory)
       , produced_(&produced)
       , consumed_(&consumed) {
-    assert(memory.size() % wire::frame_alignment == 0);
+    assert(memory.size() % frame_alignment == 0);
   }
 
   /// Room for a payload of at least min_bytes in one piece: as much as there is, or nothing. Ends with commit() or is
   /// forgotten.
   std::optional<std::span<std::byte>> reserve(std::size_t min_bytes) {
-    const std::size_t need = wire::frame_bytes(min_bytes);
+    const std::size_t need = frame_bytes(min_bytes);
     if (auto room = room_at_position(need)) return room;
     // acquire: pairs with the release in ring_reader::publish; without it we could overwrite bytes still being read.
     seen_consumed_ = consumed_->bytes.load(std::memory_order_acquire);
@@ -50,11 +50,11 @@ class ring_writer {
   }
 
   /// Makes a frame of the first payload_bytes of what reserve() gave. The other end sees it after publish().
-  void commit(wire::frame_kind kind, std::uint64_t ticket, std::size_t payload_bytes, std::uint16_t flags = 0) {
-    const wire::frame_header header{static_cast<std::uint32_t>(payload_bytes), static_cast<std::uint16_t>(kind), flags,
-                                    ticket};
+  void commit(std::uint16_t kind, std::uint64_t ticket, std::size_t payload_bytes, std::uint16_t flags = 0) {
+    assert(kind != frame_header::skip);
+    const frame_header header{static_cast<std::uint32_t>(payload_bytes), kind, flags, ticket};
     std::memcpy(memory_.data() + offset(), &header, sizeof header);
-    position_ += wire::frame_bytes(payload_bytes);
+    position_ += frame_bytes(payload_bytes);
   }
 
   void publish() {
@@ -81,13 +81,12 @@ class ring_writer {
       return std::nullopt;
     }
     const std::size_t piece = std::min(free, memory_.size() - offset());
-    return memory_.subspan(offset() + sizeof(wire::frame_header), piece - sizeof(wire::frame_header));
+    return memory_.subspan(offset() + sizeof(frame_header), piece - sizeof(frame_header));
   }
 
   void write_skip(std::size_t to_end) {
-    const wire::frame_header header{static_cast<std::uint32_t>(to_end),
-                                    static_cast<std::uint16_t>(wire::frame_kind::skip), 0, 0};
-    std::memcpy(memory_.data() + offset(), &header, wire::frame_alignment);
+    const frame_header header{static_cast<std::uint32_t>(to_end), frame_header::skip, 0, 0};
+    std::memcpy(memory_.data() + offset(), &header, frame_alignment);
     position_ += to_end;
   }
 
@@ -108,22 +107,22 @@ class ring_reader {
 
   /// The oldest frame not yet popped. Lifetime: its payload until publish() after pop().
   /// Throws: wire_error where positions or lengths cannot be true.
-  std::optional<wire::frame> peek() {
+  std::optional<frame> peek() {
     while (true) {
       if (position_ == seen_produced_ && !look_for_more()) return std::nullopt;
       const auto available = static_cast<std::size_t>(seen_produced_ - position_);
       const std::size_t at = static_cast<std::size_t>(position_ % memory_.size());
       const std::size_t to_end = memory_.size() - at;
-      const wire::frame_header header = read_header(at, std::min(available, to_end));
-      if (header.which() == wire::frame_kind::skip) {
+      const frame_header header = read_header(at, std::min(available, to_end));
+      if (header.kind == frame_header::skip) {
         if (header.payload_bytes != to_end || to_end > available) throw wire_error("a skip frame has a wrong length");
         position_ += to_end;
         continue;
       }
-      const std::size_t whole = wire::frame_bytes(header.payload_bytes);
+      const std::size_t whole = frame_bytes(header.payload_bytes);
       if (whole > available || whole > to_end) throw wire_error("a frame is longer than what was written");
       frame_end_ = position_ + whole;
-      return wire::frame{header, memory_.subspan(at + sizeof header, header.payload_bytes)};
+      return frame{header, memory_.subspan(at + sizeof header, header.payload_bytes)};
     }
   }
 
@@ -147,18 +146,17 @@ class ring_reader {
   bool look_for_more() {
     // acquire: pairs with the release in ring_writer::publish.
     const std::uint64_t produced = produced_->bytes.load(std::memory_order_acquire);
-    if (produced - position_ > memory_.size() || produced % wire::frame_alignment != 0)
+    if (produced - position_ > memory_.size() || produced % frame_alignment != 0)
       throw wire_error("the writer of a ring claims a position that cannot be");
     seen_produced_ = produced;
     return produced != position_;
   }
 
-  wire::frame_header read_header(std::size_t at, std::size_t readable) const {
-    wire::frame_header header{};
+  frame_header read_header(std::size_t at, std::size_t readable) const {
+    frame_header header{};
     std::memcpy(&header, memory_.data() + at, std::min(readable, sizeof header));
     asm volatile("" : : "r"(&header) : "memory"); // read once: the other end may be changing it under us
-    if (readable < sizeof header && header.which() != wire::frame_kind::skip)
-      throw wire_error("a frame header is cut short");
+    if (readable < sizeof header && header.kind != frame_header::skip) throw wire_error("a frame header is cut short");
     return header;
   }
 

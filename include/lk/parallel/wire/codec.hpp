@@ -107,7 +107,9 @@ template <class T> consteval std::size_t min_size() {
 /// Appends value to out. This and decode are what the codec of a user's type calls for its members.
 /// Throws: what the codec throws; wire_error where containers nest deeper than max_depth.
 template <class T> void encode(const T& value, writer& out) {
-  if constexpr (is_flat<T>()) {
+  if constexpr (std::is_empty_v<T> && is_flat<T>()) {
+    out.put(std::uint8_t{0}); // its one byte is padding, which may hold anything
+  } else if constexpr (is_flat<T>()) {
     out.put(value);
   } else if constexpr (std::is_array_v<T>) {
     for (const auto& element : value) encode(element, out);

@@ -3,79 +3,76 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <optional>
 #include <span>
 #include <vector>
 
 #include <lk/parallel/base/error.hpp>
 
-// What travels on a ring: frames. A frame is a header and a payload, padded to eight bytes; a message longer than a
-// frame may be travels as several frames of one kind and ticket, all but the last flagged `more`. Both sides are the
-// same program image, so byte order and sizes are native. docs/design/wire-format.md draws it.
+// What the frames between host and workers mean, whatever carries them. A message longer than a frame may be travels as
+// several frames of one kind and ticket, all but the last flagged `more`. docs/design/wire-format.md lists them.
 
 namespace lk::parallel::wire {
 
+/// 0 belongs to the carrier.
 enum class frame_kind : std::uint16_t {
-  skip = 1,    ///< filler up to the end of the ring; only the first eight bytes of the header exist
-  begin_map,   ///< host to worker: the tasks that follow belong to this map
-  task,        ///< host to worker: one encoded argument
-  result,      ///< worker to host: one encoded result
-  failure,     ///< worker to host: stage and description of what a task threw
-  skipped,     ///< worker to host: the task was abandoned before it started
-  ready,       ///< worker to host: worker_init is done
-  init_failed, ///< worker to host: worker_init threw
-  log_record,  ///< worker to host: one log record
+  begin_map = 1, ///< host to worker: the tasks that follow belong to this map
+  task,          ///< host to worker: one encoded argument
+  result,        ///< worker to host: one encoded result
+  failure,       ///< worker to host: stage and description of what a task threw
+  skipped,       ///< worker to host: the task was abandoned before it started
+  ready,         ///< worker to host: worker_init is done
+  init_failed,   ///< worker to host: worker_init threw
+  log_record,    ///< worker to host: one log record
 };
 
-struct frame_header {
-  static constexpr std::uint16_t more = 1;
+/// As the carrier knows it.
+constexpr std::uint16_t code(frame_kind kind) { return static_cast<std::uint16_t>(kind); }
 
-  std::uint32_t payload_bytes;
-  std::uint16_t kind;
-  std::uint16_t flags;
-  std::uint64_t ticket; ///< number of the task in the life of its pool
-
-  frame_kind which() const { return static_cast<frame_kind>(kind); }
-  bool has_more() const { return (flags & more) != 0; }
+/// A whole message.
+struct message {
+  frame_kind kind;
+  std::uint64_t ticket;
+  std::span<const std::byte> bytes;
 };
-static_assert(sizeof(frame_header) == 16);
 
-inline constexpr std::size_t frame_alignment = 8;
+/// The flags of a frame: whether more pieces of the message follow, and (tasks) the number of the attempt, from 1.
+class frame_flags {
+ public:
+  constexpr explicit frame_flags(std::uint16_t bits) : bits_(bits) {}
+  constexpr frame_flags(int attempt, bool more) : bits_(static_cast<std::uint16_t>((attempt << 1) | (more ? 1 : 0))) {}
 
-/// Bytes a frame with this payload takes on a ring.
-constexpr std::size_t frame_bytes(std::size_t payload_bytes) {
-  return (sizeof(frame_header) + payload_bytes + frame_alignment - 1) / frame_alignment * frame_alignment;
-}
+  constexpr std::uint16_t bits() const { return bits_; }
+  constexpr bool more() const { return (bits_ & 1) != 0; }
+  constexpr int attempt() const { return bits_ >> 1; }
+  static constexpr int most_attempts = 32767;
 
-struct frame {
-  frame_header header;
-  std::span<const std::byte> payload;
+ private:
+  std::uint16_t bits_;
 };
 
 /// Puts the pieces of messages back together. A whole message that came in one frame is handed through uncopied.
 class assembler {
  public:
-  /// Lifetime: what is returned stays valid until the next call, or as long as the frame's own memory.
+  /// Lifetime: what is returned stays valid until the next call, or as long as the piece's own memory.
   /// Throws: wire_error for a piece that does not continue the message begun before it.
-  std::optional<std::span<const std::byte>> add(const frame& piece) {
+  std::optional<std::span<const std::byte>> add(std::uint16_t kind, std::uint64_t ticket, bool more,
+                                                std::span<const std::byte> piece) {
     if (finished_) {
       message_.clear();
       finished_ = false;
     }
-    if (message_.empty() && !piece.header.has_more()) return piece.payload;
-    if (!message_.empty() && (piece.header.kind != kind_ || piece.header.ticket != ticket_))
+    if (message_.empty() && !more) return piece;
+    if (!message_.empty() && (kind != kind_ || ticket != ticket_))
       throw wire_error("a piece of another message arrived in the middle of one");
-    if (piece.payload.empty()) throw wire_error("an empty piece of a message arrived");
-    kind_ = piece.header.kind;
-    ticket_ = piece.header.ticket;
-    message_.insert(message_.end(), piece.payload.begin(), piece.payload.end());
-    if (piece.header.has_more()) return std::nullopt;
+    if (piece.empty()) throw wire_error("an empty piece of a message arrived");
+    kind_ = kind;
+    ticket_ = ticket;
+    message_.insert(message_.end(), piece.begin(), piece.end());
+    if (more) return std::nullopt;
     finished_ = true;
     return std::span<const std::byte>(message_);
   }
-
-  bool in_the_middle() const { return !message_.empty() && !finished_; }
 
   void reset() {
     message_ = {};
