@@ -4,7 +4,7 @@
 include(CMakeFindDependencyMacro)
 list(PREPEND CMAKE_MODULE_PATH "${CMAKE_CURRENT_LIST_DIR}")
 find_dependency(Threads)
-find_dependency(TBB 2021.5)
+find_dependency(TBB 2021.6)
 find_dependency(hwloc)
 find_dependency(spdlog 1.9)
 list(REMOVE_AT CMAKE_MODULE_PATH 0)

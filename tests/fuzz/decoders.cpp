@@ -29,6 +29,7 @@
 #include <lk/parallel/codec.hpp>
 #include <lk/parallel/eigen.hpp>
 #include <lk/parallel/report/log_record.hpp>
+#include <lk/parallel/shm/frame.hpp>
 #include <lk/parallel/wire/failure.hpp>
 #include <lk/parallel/wire/frame.hpp>
 
@@ -152,11 +153,11 @@ void run_frames(std::span<const std::byte> bytes) {
   wire::reader in(bytes);
   wire::assembler assembler;
   std::size_t seen = 0;
-  while (in.remaining() >= sizeof(wire::frame_header)) {
-    const auto header = in.get<wire::frame_header>();
+  while (in.remaining() >= sizeof(shm::frame_header)) {
+    const auto header = in.get<shm::frame_header>();
     const auto payload = in.take(header.payload_bytes);
     seen += payload.size();
-    const auto whole = assembler.add({header, payload});
+    const auto whole = assembler.add(header.kind, header.ticket, wire::frame_flags(header.flags).more(), payload);
     if (whole && whole->size() > seen) throw std::logic_error("a message is longer than all of its pieces");
   }
 }
@@ -205,8 +206,8 @@ decoder log_records() {
 
 decoder frames() {
   wire::writer out;
-  for (const std::uint16_t flags : {wire::frame_header::more, wire::frame_header::more, std::uint16_t{0}}) {
-    out.put(wire::frame_header{4, static_cast<std::uint16_t>(wire::frame_kind::result), flags, 9});
+  for (const bool more : {true, true, false}) {
+    out.put(shm::frame_header{4, wire::code(wire::frame_kind::result), wire::frame_flags(0, more).bits(), 9});
     out.put(std::uint32_t{5});
   }
   return {"frames", run_frames, {bytes_of(out)}};

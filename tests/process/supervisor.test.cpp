@@ -144,15 +144,35 @@ TEST_CASE("a task is attempted as often as allowed and no more") {
   require_squares(sink, 100);
 }
 
-TEST_CASE("workers that die one after the other without finishing a task end the map") {
-  supervisor pool(spec_for(2));
+TEST_CASE("workers that die one after the other before they have started a task end the map, and the forking") {
+  auto spec = spec_for(2);
+  spec.in_worker = [](int) { ::raise(SIGKILL); };
+  supervisor pool(spec);
   collector sink;
-  REQUIRE_THROWS_AS(run(
-                        pool, [](void*, running_task&) { ::raise(SIGKILL); }, 1000, sink),
-                    resource_error);
-  collector next;
-  run(pool, &square, 100, next); // and the pool goes on
-  require_squares(next, 100);
+  REQUIRE_THROWS_AS(run(pool, &square, 1000, sink), resource_error);
+  REQUIRE(pool.workers_started() <= 7); // two to begin with, and the fourth death in a row is the last
+}
+
+TEST_CASE("tasks that all crash are each told of, however many they are") {
+  supervisor pool(spec_for(2, 5));
+  collector sink;
+  run(
+      pool, [](void*, running_task&) { ::raise(SIGKILL); }, 10, sink);
+  REQUIRE(sink.losses.size() == 10);
+  for (std::uint64_t index = 0; index < 10; ++index) REQUIRE(loss(sink, index).attempts == 6);
+}
+
+TEST_CASE("a pool may have more workers than the line between host and zygote holds messages") {
+  const testing::leak_guard guard;
+  {
+    auto spec = spec_for(700);
+    spec.task_ring_bytes = spec.result_ring_bytes = 4096;
+    supervisor pool(spec);
+    collector sink;
+    run(pool, &square, 3000, sink);
+    require_squares(sink, 3000);
+  }
+  REQUIRE(guard.difference() == "");
 }
 
 TEST_CASE("messages far larger than the rings arrive whole in both directions") {

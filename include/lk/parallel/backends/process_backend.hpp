@@ -55,7 +55,7 @@ template <class Work, class Arg> class process_backend final : process::answer_s
       pool_.submit([&](wire::writer& out) { wire::argument_codec<Arg>::encode(arg, out); });
     } catch (...) {
       const auto thrown = wire::describe(std::current_exception());
-      unsent_.emplace_back(index, error_of_task(thrown, index, 0, task_stage::encode_argument));
+      unsent_.emplace_back(index, error_of_task(thrown, index, -1, task_stage::encode_argument));
     }
   }
 

@@ -62,8 +62,9 @@ class task_error : public error {
  public:
   task_error(std::size_t task_index, std::string thrown_type, std::string thrown_message, int worker_number,
              task_stage where)
-      : error("task " + std::to_string(task_index) + " failed while " + to_string(where) + " in worker " +
-              std::to_string(worker_number) + ": " + thrown_type + ": " + thrown_message)
+      : error("task " + std::to_string(task_index) + " failed while " + to_string(where) +
+              (worker_number < 0 ? std::string() : " in worker " + std::to_string(worker_number)) + ": " + thrown_type +
+              ": " + thrown_message)
       , task(task_index)
       , type_name(std::move(thrown_type))
       , message(std::move(thrown_message))
@@ -72,12 +73,18 @@ class task_error : public error {
   std::size_t task;      ///< position of the argument in the input, from 0
   std::string type_name; ///< demangled type of what was thrown
   std::string message;   ///< its what(), cut to 64 KiB
-  int worker;            ///< number of the worker, from 0
+  int worker;            ///< number of the worker, from 0; -1 where the argument never reached one
   task_stage stage;
 };
 
 /// How a worker process ended.
-enum class loss_kind { killed, exited, protocol, zygote };
+enum class loss_kind {
+  killed,   ///< by a signal
+  exited,   ///< by itself, inside a task
+  protocol, ///< stopped, since it had written over the memory it shares with the host
+  start_up, ///< worker_init threw
+  zygote,   ///< with the process that holds the model for all workers
+};
 
 /// A worker process ended, or broke the protocol, while it was needed.
 class worker_lost : public error {
@@ -114,7 +121,8 @@ class task_timeout : public error {
 class resource_error : public error {
  public:
   resource_error(std::string call_name, int errno_value, const std::string& remedy)
-      : error(call_name + " failed: " + (errno_value ? std::strerror(errno_value) : "no error number") + "; " + remedy)
+      : error(call_name + " failed" + (errno_value ? std::string(": ") + std::strerror(errno_value) : "") + "; " +
+              remedy)
       , call(std::move(call_name))
       , errno_code(errno_value) {}
   std::string call; ///< the system call or step

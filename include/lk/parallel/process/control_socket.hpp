@@ -46,6 +46,13 @@ class control_socket {
            static_cast<ssize_t>(sizeof message);
   }
 
+  /// As send, but false where it would have to wait.
+  template <class Message> bool try_send(const Message& message) const noexcept {
+    return base::retry_eintr([&] {
+             return ::send(fd_.get(), &message, sizeof message, MSG_NOSIGNAL | MSG_DONTWAIT);
+           }) == static_cast<ssize_t>(sizeof message);
+  }
+
   enum class state { open, closed };
 
   /// Takes one message if there is one. Does not wait.

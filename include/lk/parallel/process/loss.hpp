@@ -41,13 +41,13 @@ inline std::string attempts_text(int attempts) {
 
 [[noreturn, gnu::cold]] inline void throw_init_failed(int worker, const std::string& what_was_thrown) {
   throw worker_lost("worker_init failed in worker " + std::to_string(worker) + ": " + what_was_thrown, std::nullopt,
-                    loss_kind::exited, 0, 0);
+                    loss_kind::start_up, 0, 0);
 }
 
 [[noreturn, gnu::cold]] inline void throw_crash_loop(int deaths, exit_status last) {
   throw resource_error("keeping the worker processes alive", 0,
-                       std::to_string(deaths) + " of them ended in a row without finishing a task; the last one " +
-                           last.sentence() + "; look at worker_init, at memory limits and at the first tasks");
+                       std::to_string(deaths) + " of them ended in a row without having started a task; the last one " +
+                           last.sentence() + "; look at worker_init and at memory limits");
 }
 
 } // namespace lk::parallel::process

@@ -135,15 +135,17 @@ class supervisor {
     if (!zygote_) throw_zygote_lost();
   }
 
+  /// A few at a time, so that the host's orders never have to wait for room on the socket.
   void request_missing_workers() {
-    for (int worker = 0; worker < n_workers(); ++worker)
-      if (dispatcher_.slot(worker).state == slot_state::vacant) request_worker(worker);
-  }
-
-  void request_worker(int worker) {
-    dispatcher_.slot(worker).state = slot_state::forking;
-    zygote_->send(order_kind::fork_worker, worker);
-    ++workers_started_;
+    constexpr int most_requests = 16;
+    for (int worker = 0; worker < n_workers() && n_forking_ < most_requests; ++worker) {
+      worker_slot& slot = dispatcher_.slot(worker);
+      if (slot.state != slot_state::vacant) continue;
+      slot.state = slot_state::forking;
+      zygote_->send(order_kind::fork_worker, worker);
+      ++n_forking_;
+      ++workers_started_;
+    }
   }
 
   bool something_arrived() {
@@ -157,6 +159,7 @@ class supervisor {
     if (::poll(watched, 3, -1) < 0) return; // EINTR: the caller looks around and comes back
     if (watched[0].revents != 0) bell_.silence();
     if (watched[1].revents != 0 || watched[2].revents != 0) look_at_socket_ = true;
+    if (watched[2].revents != 0) zygote_ended_ = true;
   }
 
   // --- answers
@@ -233,20 +236,24 @@ class supervisor {
     look_at_socket_ = false;
     while (true) {
       const auto [received, state] = zygote_->try_receive();
-      if (state == control_socket::state::closed) lose_zygote();
-      if (!received) return;
+      // Somebody else may hold a copy of the zygote's end of the socket, so its end alone does not tell.
+      if (state == control_socket::state::closed || (zygote_ended_ && !received)) lose_zygote();
+      if (!received) break;
       ++news_heard_;
       hear(*received, sink);
     }
+    request_missing_workers();
   }
 
   void hear(const news& message, answer_sink& sink) {
     if (message.worker < 0 || message.worker >= n_workers()) return;
     worker_slot& slot = dispatcher_.slot(message.worker);
     if (message.kind == news_kind::forked) {
+      --n_forking_;
       slot.state = slot_state::running;
       slot.pid = message.pid;
     } else if (message.kind == news_kind::fork_failed) {
+      --n_forking_;
       slot.state = slot_state::vacant;
       throw resource_error("fork of a worker process", message.value, base::remedy_for_processes);
     } else if (message.kind == news_kind::ended) {
@@ -263,7 +270,8 @@ class supervisor {
     const bool broke_protocol = slot.broke_protocol;
     const std::uint64_t started = slot.channel().status->started.load(std::memory_order_relaxed);
     auto unanswered = slot.clear();
-    if (!unanswered.empty() && (broke_protocol || started == unanswered.front().ticket + 1)) {
+    const bool to_blame = !unanswered.empty() && (broke_protocol || started == unanswered.front().ticket + 1);
+    if (to_blame) {
       parked_task& culprit = unanswered.front();
       const bool again = ++culprit.attempt <= 1 + spec_.retries;
       if (!again) {
@@ -278,8 +286,11 @@ class supervisor {
       const auto failure = *std::exchange(init_failure_, std::nullopt);
       throw_init_failed(failure.first, failure.second);
     }
-    if (++deaths_in_a_row_ > std::max(3, n_workers())) throw_crash_loop(deaths_in_a_row_, how);
-    request_worker(worker);
+    // A death in a task is that task's matter and bounded by its attempts; the others are limited here.
+    if (to_blame)
+      deaths_in_a_row_ = 0;
+    else if (++deaths_in_a_row_ > std::max(3, n_workers()))
+      throw_crash_loop(deaths_in_a_row_, how);
   }
 
   /// The workers of a dead zygote are dead or dying. Where the host is their next parent (as PID 1 or a subreaper), it
@@ -307,6 +318,8 @@ class supervisor {
   std::uint32_t n_sleeps_ = 0;
   std::uint32_t news_heard_ = 1; ///< the hello was heard by the zygote's constructor
   bool look_at_socket_ = false;
+  bool zygote_ended_ = false;
+  int n_forking_ = 0; ///< workers asked for and not heard of
   int deaths_in_a_row_ = 0;
   std::optional<std::pair<int, std::string>> init_failure_;
 };

@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <deque>
 #include <memory>
 #include <sstream>
 #include <stdexcept>
@@ -108,10 +109,16 @@ class zygote_life {
   }
 
   /// The message wakes a sleeping host; the count tells one that is awake to look.
-  void tell(const news& message) const {
-    host_.send(message);
+  /// Never waits for a host that is busy elsewhere.
+  void tell(const news& message) {
+    outbox_.push_back(message);
+    send_outbox();
     // release: pairs with the acquire in supervisor::hear_news.
     memory_.page().news_sent.fetch_add(1, std::memory_order_release);
+  }
+
+  void send_outbox() {
+    while (!outbox_.empty() && host_.try_send(outbox_.front())) outbox_.pop_front();
   }
 
   void settle_in() {
@@ -158,11 +165,13 @@ class zygote_life {
 
   void serve() {
     while (true) {
-      pollfd watched[] = {{host_.fd(), POLLIN, 0}, {child_ended_.get(), POLLIN, 0}, {host_pidfd_, POLLIN, 0}};
+      const auto of_host = static_cast<short>(outbox_.empty() ? POLLIN : POLLIN | POLLOUT);
+      pollfd watched[] = {{host_.fd(), of_host, 0}, {child_ended_.get(), POLLIN, 0}, {host_pidfd_, POLLIN, 0}};
       base::retry_eintr([&] { return ::poll(watched, 3, -1); });
       if (watched[2].revents != 0) return end_workers(std::chrono::milliseconds(0));
       if (watched[1].revents != 0) reap();
       if (watched[0].revents == 0) continue;
+      send_outbox();
       while (true) {
         const auto [received, state] = host_.try_receive<order>();
         if (received && received->kind == order_kind::stop) return end_workers(grace_for_running_tasks);
@@ -244,6 +253,7 @@ class zygote_life {
   int host_pidfd_;
   base::unique_fd child_ended_;
   std::vector<pid_t> workers_; ///< by worker number; 0: none
+  std::deque<news> outbox_;    ///< what the socket had no room for yet
 };
 
 } // namespace lk::parallel::process
