@@ -107,6 +107,28 @@ TEST_CASE("an infinite input is read only as far as its results are taken") {
   REQUIRE(n_read <= 100 + 64);
 }
 
+TEST_CASE("a map that nobody reads starts nothing") {
+  FOR_EVERY_BACK_END(which);
+  int n_read = 0;
+  auto counted = std::views::iota(0, 10) | std::views::transform([&](int x) { return ++n_read, x; });
+  invoker inv{model, add, which.with({.worker_init = [](int) {}})};
+  const testing::leak_guard guard;
+  {
+    const auto unread = inv.map(counted);
+    REQUIRE(guard.difference() == "");
+  }
+  REQUIRE(n_read == 0);
+  REQUIRE(collect(inv.map(counted)).size() == 10);
+}
+
+TEST_CASE("an invoker counts the tasks of all its maps") {
+  FOR_EVERY_BACK_END(which);
+  invoker inv{model, add, which.options()};
+  for (int map = 0; map < 3; ++map) collect(inv.map(std::views::iota(0, 100)));
+  REQUIRE(inv.stats().tasks_finished == 300);
+  REQUIRE(inv.stats().workers == which.n_jobs);
+}
+
 TEST_CASE("a source that waits for results works with a window of one") {
   FOR_EVERY_BACK_END(which);
   int last = 0;

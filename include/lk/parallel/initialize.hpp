@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <utility>
 
 #include <lk/parallel/base/error.hpp>
 #include <lk/parallel/config/config.hpp>
@@ -81,11 +82,32 @@ class runtime {
 
   /// Held by whoever makes worker processes: one fork at a time, with one gate closed.
   std::mutex& launch_lock() { return launch_mutex_; }
+  /// True once in the process. Threads: under launch_lock().
+  bool is_first_warning_of_tbb() { return !std::exchange(warned_of_tbb_, true); }
+
+  /// While anybody holds what this returns, a map runs in this process, and BLAS and OpenMP have the size that they
+  /// would have in a worker; afterwards they are sized for training again. Threads: safe.
+  std::shared_ptr<void> size_backends_for_tasks() {
+    const std::lock_guard lock(mutex_);
+    auto held = backends_for_tasks_.lock();
+    if (held) return held;
+    threads::set_backend_threads(resolved_->child_threads);
+    held = std::shared_ptr<void>(this, [](void* ours) { static_cast<runtime*>(ours)->size_backends_for_training(); });
+    backends_for_tasks_ = held;
+    return held;
+  }
 
  private:
   runtime() = default;
 
+  void size_backends_for_training() {
+    const std::lock_guard lock(mutex_);
+    if (backends_for_tasks_.expired()) threads::set_backend_threads(resolved_->backend_threads);
+  }
+
   std::mutex launch_mutex_;
+  bool warned_of_tbb_ = false;             // guarded by launch_mutex_
+  std::weak_ptr<void> backends_for_tasks_; // guarded by mutex_
   std::mutex mutex_;                       // guards the making of the two below
   std::optional<ParallelConfig> resolved_; // set once, before in_force_
   std::optional<threads::arena> training_; // set once, before in_force_

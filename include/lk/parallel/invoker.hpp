@@ -93,7 +93,7 @@ template <class Model, class Fn, bool NeedsCodecs = true> class invoker {
     ~core() { shut_down(); }
 
     void shut_down() noexcept {
-      if (pool.current_map().open) pool.current_map().open->close();
+      pool.close_map();
       pool.shut_down();
     }
 
@@ -134,42 +134,46 @@ template <class Model, class Fn, bool NeedsCodecs = true> class invoker {
     using argument = std::ranges::range_value_t<View>;
     core& the = checked();
     the.pool.require_idle();
-    auto stream = make_stream<R, argument>(the, std::move(view), the.pool.make_stream_options(in_order));
-    the.pool.current_map().open = stream.get();
-    return stream;
+    return make_stream<R, argument>(the, std::move(view), the.pool.make_stream_options(in_order));
   }
 
   template <class R, class Arg, class View>
   static std::unique_ptr<backends::result_stream<R>> make_stream(core& the, View view,
                                                                  backends::stream_options options) {
-    const std::uint64_t seed = the.pool.options().seed;
     if constexpr (NeedsCodecs) {
       wire::require_codable_argument<Arg>();
       wire::require_codable_result<R>();
-      if (the.pool.where() == execution::processes)
-        return stream_on<backends::process_backend<work_type, Arg>, R>(std::move(view), std::move(options),
-                                                                       the.pool.supervisor(), seed);
+      if (the.pool.where() == execution::processes) {
+        using backend = backends::process_backend<work_type, Arg>;
+        return stream_on<backend, R>(std::move(view), std::move(options), [&the] {
+          return std::make_unique<backend>(the.pool.supervisor(), the.pool.options().seed);
+        });
+      }
     }
     if constexpr (std::copy_constructible<Fn>) {
-      if (the.pool.where() == execution::threads)
-        return stream_on<backends::thread_backend<work_type, Arg>, R>(
-            std::move(view), std::move(options), the.work, seed, the.pool.n_workers(), the.pool.child_threads(),
-            the.pool.options().worker_init);
+      if (the.pool.where() == execution::threads) {
+        using backend = backends::thread_backend<work_type, Arg>;
+        return stream_on<backend, R>(std::move(view), std::move(options), [&the] {
+          return std::make_unique<backend>(the.work, the.pool.options().seed, the.pool.n_workers(),
+                                           the.pool.child_threads(), the.pool.options().worker_init);
+        });
+      }
     } else if (the.pool.where() == execution::threads) {
       throw usage_error("execution::threads gives each thread a copy of the function, and this one cannot be copied; "
                         "use execution::processes or execution::sequential");
     }
-    the.pool.initialise_in_place();
-    return stream_on<backends::sequential_backend<work_type, Arg>, R>(std::move(view), std::move(options), the.work,
-                                                                      seed, the.pool.budget());
+    using backend = backends::sequential_backend<work_type, Arg>;
+    return stream_on<backend, R>(std::move(view), std::move(options), [&the] {
+      the.pool.initialise_in_place();
+      return std::make_unique<backend>(the.work, the.pool.options().seed, the.pool.budget());
+    });
   }
 
-  template <class Backend, class R, class View, class... Args>
-  static std::unique_ptr<backends::result_stream<R>> stream_on(View view, backends::stream_options options,
-                                                               Args&&... args) {
+  template <class Backend, class R, class View, class Make>
+  static std::unique_ptr<backends::result_stream<R>> stream_on(View view, backends::stream_options options, Make make) {
     static_assert(backends::backend<Backend, std::ranges::range_value_t<View>, R>);
-    return std::make_unique<backends::map_stream<View, Backend, R>>(std::move(view), std::move(options),
-                                                                    std::forward<Args>(args)...);
+    return std::make_unique<backends::map_stream<View, Backend, R, Make>>(std::move(view), std::move(options),
+                                                                          std::move(make));
   }
 
   std::unique_ptr<core> core_;

@@ -34,20 +34,6 @@
 
 namespace lk::parallel::front {
 
-/// The map in progress, if any. Shared with the map, which clears it when it ends.
-struct map_slot {
-  backends::open_map* open = nullptr;
-};
-
-/// While a map runs in this process, BLAS and OpenMP have the size that they would have in a worker.
-class backend_limit {
- public:
-  explicit backend_limit(int child_threads) { threads::set_backend_threads(child_threads); }
-  ~backend_limit() { threads::set_backend_threads(get_parallel_config().backend_threads); }
-  backend_limit(const backend_limit&) = delete;
-  backend_limit& operator=(const backend_limit&) = delete;
-};
-
 class worker_pool {
  public:
   /// Throws: config_error, resource_error.
@@ -67,7 +53,11 @@ class worker_pool {
   const invoker_options& options() const { return options_; }
   process::supervisor& supervisor() { return *supervisor_; }
   threads::thread_budget* budget() { return budget_ ? &*budget_ : nullptr; }
-  map_slot& current_map() { return *slot_; }
+
+  /// Closes the map in progress, if there is one.
+  void close_map() noexcept {
+    if (slot_->open != nullptr) slot_->open->close();
+  }
 
   /// Throws: usage_error where no map may begin now.
   void require_idle() const {
@@ -83,17 +73,16 @@ class worker_pool {
     constexpr std::size_t usual_window = 4096;
     constexpr std::size_t usual_window_bytes = std::size_t{256} << 20;
     const auto n = static_cast<std::size_t>(n_workers_);
-    auto limit = budget_ ? std::make_shared<backend_limit>(child_threads_) : nullptr;
+    std::function<std::shared_ptr<void>()> hold;
+    if (budget_) hold = [] { return runtime::instance().size_backends_for_tasks(); };
     return {.in_order = in_order,
             .window = options_.window != 0 ? options_.window : std::max(usual_window, 4 * n),
             .window_bytes = options_.window_bytes != 0 ? options_.window_bytes : usual_window_bytes,
             .n_workers = n,
             .progress = options_.progress,
             .stop = options_.stop,
-            .on_end = [slot = slot_, limit = std::move(limit)]() mutable {
-              slot->open = nullptr;
-              limit.reset();
-            }};
+            .slot = slot_,
+            .hold = std::move(hold)};
   }
 
   /// worker_init for the back end that has no worker but the caller. Throws: worker_lost.
@@ -117,13 +106,13 @@ class worker_pool {
     invoker_stats all;
     all.where = where_;
     all.workers = n_workers_;
+    all.tasks_finished = slot_->tasks_finished;
     if (!supervisor_) return all;
     all.workers_started = supervisor_->workers_started();
     for (const auto& slot : supervisor_->tasks().slots()) {
       if (slot.pid == 0) continue;
       const auto memory = base::read_small_file("/proc/" + std::to_string(slot.pid) + "/smaps_rollup").value_or("");
       all.each.push_back({slot.pid, slot.n_answered(), bytes_of(memory, "Private_Dirty:"), bytes_of(memory, "Pss:")});
-      all.tasks_finished += all.each.back().tasks_finished;
     }
     return all;
   }
@@ -156,7 +145,7 @@ class worker_pool {
     runtime& ours = runtime::instance();
     const std::lock_guard one_launch(ours.launch_lock());
     auto gate = ours.close_for_fork();
-    if (!gate.quiesced() && child_threads_ > 1)
+    if (!gate.quiesced() && child_threads_ > 1 && ours.is_first_warning_of_tbb())
       report::library_logger()->warn(
           "the workers of this invoker will run oneTBB algorithms on one thread each instead of {}: {}", child_threads_,
           gate.reason());
@@ -188,7 +177,7 @@ class worker_pool {
   execution where_ = execution::sequential;
   std::optional<threads::thread_budget> budget_;
   std::unique_ptr<process::supervisor> supervisor_;
-  std::shared_ptr<map_slot> slot_ = std::make_shared<map_slot>();
+  std::shared_ptr<backends::map_slot> slot_ = std::make_shared<backends::map_slot>();
   bool shut_down_ = false;
   bool initialised_in_place_ = false;
 };

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <exception>
 #include <functional>
@@ -50,6 +51,12 @@ template <class R> class result_stream : public open_map {
   virtual std::optional<completion<R>> next() = 0;
 };
 
+/// What an invoker and its maps share. Written by whichever map is in progress.
+struct map_slot {
+  open_map* open = nullptr;         ///< the map in progress
+  std::uint64_t tasks_finished = 0; ///< of all maps, failed ones included
+};
+
 struct stream_options {
   bool in_order = true;
   std::size_t window = 0;       ///< most tasks between the consumer and the source; at least 1
@@ -57,7 +64,8 @@ struct stream_options {
   std::size_t n_workers = 1;
   std::shared_ptr<Progress> progress;
   std::stop_token stop;
-  std::function<void()> on_end; ///< called once, when the map is over in one way or another
+  std::shared_ptr<map_slot> slot;                   ///< of the invoker
+  std::function<std::shared_ptr<void>()> hold = {}; ///< called at the start; what it gives is let go at the end
 };
 
 /// The elements of a range, one at a time, none earlier than asked for.
@@ -85,15 +93,17 @@ template <std::ranges::input_range Range> class source {
   bool taken_ = false;
 };
 
-template <class Range, class Backend, class R> class map_stream final : public result_stream<R>, completion_sink<R> {
+/// Nothing happens before the first next(): make_backend, which gives a std::unique_ptr<Backend>, is called there.
+template <class Range, class Backend, class R, class MakeBackend>
+class map_stream final : public result_stream<R>, completion_sink<R> {
  public:
-  template <class... BackendArgs>
-  map_stream(Range range, stream_options options, BackendArgs&&... backend_args)
+  map_stream(Range range, stream_options options, MakeBackend make_backend)
       : options_(std::move(options))
       , source_(std::move(range))
       , feed_(options_.progress)
-      , backend_(std::forward<BackendArgs>(backend_args)...)
-      , on_stop_(options_.stop, interrupter{&backend_}) {}
+      , make_backend_(std::move(make_backend)) {
+    options_.slot->open = this;
+  }
   ~map_stream() override { end(); }
 
   std::optional<completion<R>> next() override {
@@ -101,6 +111,7 @@ template <class Range, class Backend, class R> class map_stream final : public r
     if (closed_) throw usage_error("the invoker of this map is gone; keep it alive as long as you iterate");
     if (ended_) return std::nullopt;
     try {
+      if (!backend_) start();
       auto found = find_next();
       if (!found) end();
       return found;
@@ -112,9 +123,11 @@ template <class Range, class Backend, class R> class map_stream final : public r
 
   void end() noexcept override {
     if (std::exchange(ended_, true)) return;
+    on_stop_.reset();
     feed_.tell(0);
-    backend_.end();
-    if (options_.on_end) options_.on_end();
+    if (backend_) backend_->end();
+    held_.reset();
+    options_.slot->open = nullptr;
   }
 
   void close() noexcept override {
@@ -142,14 +155,21 @@ template <class Range, class Backend, class R> class map_stream final : public r
     void operator()() const noexcept { backend->interrupt(); }
   };
 
+  void start() {
+    if (options_.stop.stop_requested()) throw cancelled();
+    if (options_.hold) held_ = options_.hold();
+    backend_ = make_backend_();
+    on_stop_.emplace(options_.stop, interrupter{backend_.get()});
+  }
+
   std::optional<completion<R>> find_next() {
     // Where results are waiting, the back end is looked at only now and then: the consumer is what everybody waits for.
     constexpr std::size_t results_per_look = 16;
     if (!has_ready() || ++n_since_look_ >= results_per_look) look();
     while (!has_ready()) {
       if (in_flight_ == 0 && source_ended_) return at_end();
-      feed_.tell(backend_.n_running());
-      backend_.wait();
+      feed_.tell(backend_->n_running());
+      backend_->wait();
       look();
     }
     return take_ready();
@@ -158,9 +178,9 @@ template <class Range, class Backend, class R> class map_stream final : public r
   void look() {
     n_since_look_ = 0;
     if (options_.stop.stop_requested()) throw cancelled();
-    backend_.poll(*this);
+    backend_->poll(*this);
     fill();
-    feed_.tell(backend_.n_running());
+    feed_.tell(backend_->n_running());
   }
 
   std::optional<completion<R>> at_end() {
@@ -169,10 +189,10 @@ template <class Range, class Backend, class R> class map_stream final : public r
   }
 
   void fill() {
-    while (!source_ended_ && has_window() && backend_.has_room()) {
+    while (!source_ended_ && has_window() && backend_->has_room()) {
       try {
         if (!source_.has_next()) return source_over();
-        backend_.submit(source_.take());
+        backend_->submit(source_.take());
       } catch (...) {
         source_error_ = std::current_exception();
         return source_over();
@@ -193,6 +213,7 @@ template <class Range, class Backend, class R> class map_stream final : public r
   void on_done(std::size_t index, outcome<R>&& what, std::size_t bytes) override {
     --in_flight_;
     ++n_ready_;
+    ++options_.slot->tasks_finished;
     ready_bytes_ += bytes;
     feed_.done(what.has_value());
     if (options_.in_order)
@@ -235,8 +256,10 @@ template <class Range, class Backend, class R> class map_stream final : public r
   std::exception_ptr source_error_;
   reorder_window<arrival> in_order_;
   std::deque<arrival> as_they_come_;
-  Backend backend_;
-  std::stop_callback<interrupter> on_stop_; // last: gone before the back end is
+  MakeBackend make_backend_;
+  std::shared_ptr<void> held_;
+  std::unique_ptr<Backend> backend_;
+  std::optional<std::stop_callback<interrupter>> on_stop_; // last: gone before the back end is
 };
 
 } // namespace lk::parallel::backends
