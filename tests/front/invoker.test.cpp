@@ -4,6 +4,7 @@
 #include "support/leak_guard.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -436,6 +437,12 @@ TEST_CASE("options that make no sense are refused by name") {
   REQUIRE_THROWS_WITH((invoker{model, add, {.n_jobs = 0}}), testing::contains("n_jobs"));
   REQUIRE_THROWS_WITH((invoker{model, add, {.n_jobs = 2, .retries = -1}}), testing::contains("retries"));
   REQUIRE_THROWS_AS((invoker{in_process, model, add, {.where = execution::processes}}), config_error);
+  const std::chrono::milliseconds limit(100);
+  for (const auto where : {execution::sequential, execution::threads})
+    REQUIRE_THROWS_WITH((invoker{model, add, {.n_jobs = 2, .where = where, .task_timeout = limit}}),
+                        testing::contains("task_timeout"));
+  REQUIRE_THROWS_AS((invoker{in_process, model, add, {.task_timeout = limit}}), config_error);
+  REQUIRE_THROWS_AS((invoker{model, add, {.task_timeout = -limit}}), config_error);
 }
 
 TEST_CASE("the back end is chosen as the options need it") {
@@ -443,6 +450,7 @@ TEST_CASE("the back end is chosen as the options need it") {
   REQUIRE(chosen({.n_jobs = 1}) == execution::sequential);
   REQUIRE(chosen({.n_jobs = 2}) == execution::processes);
   REQUIRE(chosen({.n_jobs = 1, .retries = 1}) == execution::processes);
+  REQUIRE(chosen({.n_jobs = 1, .task_timeout = std::chrono::seconds(1)}) == execution::processes);
   REQUIRE(chosen({.n_jobs = 1, .worker_init = [](int) {}}) == execution::processes);
   REQUIRE(chosen({.n_jobs = 3, .where = execution::threads}) == execution::threads);
   REQUIRE(invoker{in_process, model, add, {.n_jobs = 2}}.stats().where == execution::threads);

@@ -5,6 +5,7 @@
 #include "support/sanitizers.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -154,6 +155,75 @@ TEST_CASE("outcomes go on after crashes, in order") {
   }
   REQUIRE(i == 1000);
   REQUIRE(n_lost == 5);
+}
+
+TEST_CASE("a task that never ends is timed out and the others go on") {
+  const auto stuck = GENERATE(0, 1, 2);
+  CAPTURE(stuck);
+  invoker inv{model,
+              [stuck](const std::vector<int>& m, int x) {
+                static volatile int spinning = 0;
+                if (x == 5 && stuck == 0)
+                  while (true) spinning = spinning + 1;
+                if (x == 5 && stuck == 1)
+                  while (true) ::pause();
+                if (x == 5) {
+                  sigset_t all;
+                  ::sigfillset(&all);
+                  ::sigprocmask(SIG_SETMASK, &all, nullptr);
+                  while (true) ::pause();
+                }
+                return m[0] + x;
+              },
+              {.n_jobs = 2, .task_timeout = std::chrono::milliseconds(200)}};
+  int i = 0;
+  for (const auto& result : inv.map_outcomes(std::views::iota(0, 100))) {
+    if (i == 5) {
+      const auto& late = dynamic_cast<const task_timeout&>(result.error());
+      REQUIRE(late.task == 5);
+      REQUIRE(late.limit == std::chrono::milliseconds(200));
+    } else {
+      REQUIRE(result.value() == 10 + i);
+    }
+    ++i;
+  }
+  REQUIRE(i == 100);
+}
+
+TEST_CASE("the time limit is kept while the consumer is away, and does not touch workers that wait for it") {
+  invoker inv{model,
+              [](const std::vector<int>&, int x) {
+                if (x == 1)
+                  while (true) ::pause();
+                return std::string(std::size_t{1} << 19, static_cast<char>('a' + x % 20));
+              },
+              {.n_jobs = 2, .task_timeout = std::chrono::milliseconds(100)}};
+  int i = 0;
+  for (const auto& result : inv.map_outcomes(std::views::iota(0, 40))) {
+    if (i == 0) ::poll(nullptr, 0, 1000); // ten limits: what is tested is that time passes
+    if (i == 1)
+      REQUIRE_THROWS_AS(result.value(), task_timeout);
+    else
+      REQUIRE(result.value()[0] == 'a' + i % 20);
+    ++i;
+  }
+  REQUIRE(i == 40);
+}
+
+TEST_CASE("a task that is timed out may be tried again") {
+  invoker inv{model,
+              [](const std::vector<int>& m, int x, task_context& task) {
+                if (x == 5 && task.attempt() == 1)
+                  while (true) ::pause();
+                return m[0] + x + task.attempt();
+              },
+              {.n_jobs = 2, .retries = 1, .task_timeout = std::chrono::milliseconds(100)}};
+  int i = 0;
+  for (const int result : inv.map(std::views::iota(0, 20))) {
+    REQUIRE(result == 10 + i + (i == 5 ? 2 : 1));
+    ++i;
+  }
+  REQUIRE(i == 20);
 }
 
 TEST_CASE("an idle worker that is killed costs nothing but its replacement") {

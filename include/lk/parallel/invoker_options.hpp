@@ -32,8 +32,11 @@ struct invoker_options {
   execution where = execution::automatic;
   /// States dispatched, in_progress, finished, failed. Moves while the consumer is inside the range.
   std::shared_ptr<Progress> progress = {};
-  /// Extra attempts for a task whose worker was lost. 0: a task never runs twice.
+  /// Extra attempts for a task whose worker was lost or timed out. 0: a task never runs twice.
   int retries = 0;
+  /// The longest a task may run; then its worker is killed and the task fails with task_timeout, up to a fifth of the
+  /// limit later. Worker processes only, and not inside a task, where an invoker runs in place. 0: no limit.
+  std::chrono::milliseconds task_timeout{0};
   /// Most tasks between the consumer and the source. 0: chosen. A source that waits for results needs 1.
   std::size_t window = 0;
   /// Units: bytes of encoded results that may wait for the consumer. Processes only; 0: 256 MiB.

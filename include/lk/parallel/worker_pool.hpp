@@ -125,6 +125,13 @@ class worker_pool {
     if (n_workers_ < 1) refuse("n_jobs", std::to_string(n_workers_), "a number of workers, at least 1");
     if (options_.retries < 0 || options_.retries >= wire::frame_flags::most_attempts)
       refuse("retries", std::to_string(options_.retries), "a number of extra attempts, from 0 to 32766");
+    if (options_.task_timeout.count() < 0)
+      refuse("task_timeout", std::to_string(options_.task_timeout.count()) + " ms", "a time, or 0 for no limit");
+    const bool in_process_only =
+        !may_fork || options_.where == execution::sequential || options_.where == execution::threads;
+    if (options_.task_timeout.count() > 0 && in_process_only)
+      refuse("task_timeout", std::to_string(options_.task_timeout.count()) + " ms",
+             "only a worker process can be ended; use execution::processes or execution::automatic");
     if (!may_fork && options_.where == execution::processes)
       refuse("where", "processes", "an in_process invoker never forks; leave in_process out");
   }
@@ -136,7 +143,8 @@ class worker_pool {
     }
     if (options_.where != execution::automatic) return options_.where;
     if (!may_fork) return n_workers_ > 1 ? execution::threads : execution::sequential;
-    const bool needs_processes = n_workers_ > 1 || options_.retries > 0 || options_.worker_init != nullptr;
+    const bool needs_processes =
+        n_workers_ > 1 || options_.task_timeout.count() > 0 || options_.retries > 0 || options_.worker_init != nullptr;
     return needs_processes ? execution::processes : execution::sequential;
   }
 
@@ -152,6 +160,7 @@ class worker_pool {
     process::pool_spec spec;
     spec.n_workers = n_workers_;
     spec.retries = options_.retries;
+    spec.task_timeout = options_.task_timeout;
     spec.core_dumps = config::read_environment_text("LK_CORE") == "1";
     spec.function_state = function_state;
     spec.in_zygote = [quiesced = gate.quiesced()] { runtime::instance().become_worker(quiesced); };

@@ -27,8 +27,9 @@ struct news {
   news_kind kind;
   std::int32_t worker;
   std::int32_t pid;
-  std::int32_t value;  ///< fork_failed: errno; ended: signal number or exit status
-  std::int32_t killed; ///< ended: 1 for a signal
+  std::int32_t value;    ///< fork_failed: errno; ended: signal number or exit status
+  std::int32_t killed;   ///< ended: 1 for a signal
+  std::uint64_t overdue; ///< ended: ticket + 1 of the task that outran its limit, 0: none
 };
 
 /// One end. Threads: one at a time.

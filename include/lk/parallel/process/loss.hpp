@@ -5,6 +5,7 @@
 #include <exception>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include <lk/parallel/base/error.hpp>
 #include <lk/parallel/process/exit_status.hpp>
@@ -19,7 +20,7 @@ inline std::string attempts_text(int attempts) {
 
 /// The task `index` was running when worker `worker` ended.
 [[gnu::cold]] inline std::exception_ptr task_lost(std::size_t index, int worker, exit_status how, bool broke_protocol,
-                                                  int attempts) {
+                                                  int attempts, std::string last_log_lines) {
   std::string sentence =
       "task " + std::to_string(index) + ": its worker process (worker " + std::to_string(worker) + ") ";
   if (broke_protocol)
@@ -30,7 +31,8 @@ inline std::string attempts_text(int attempts) {
               "); run this one argument with execution::sequential under a debugger, or set invoker_options::retries "
               "where another attempt may succeed";
   const auto kind = broke_protocol ? loss_kind::protocol : how.was_killed() ? loss_kind::killed : loss_kind::exited;
-  return std::make_exception_ptr(worker_lost(sentence, index, kind, how.code(), attempts));
+  if (!last_log_lines.empty()) sentence += "; the worker's last log lines:\n" + last_log_lines;
+  return std::make_exception_ptr(worker_lost(sentence, index, kind, how.code(), attempts, std::move(last_log_lines)));
 }
 
 [[noreturn, gnu::cold]] inline void throw_zygote_lost() {

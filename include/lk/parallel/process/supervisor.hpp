@@ -182,7 +182,7 @@ class supervisor {
   void take(worker_slot& slot, int worker, const wire::message& message, answer_sink& sink) {
     switch (message.kind) {
     case wire::frame_kind::log_record:
-      return report::replay(message.bytes);
+      return replay(slot, message.bytes);
     case wire::frame_kind::ready:
       return;
     case wire::frame_kind::init_failed:
@@ -210,6 +210,12 @@ class supervisor {
     if (stage < task_stage::encode_argument || stage > task_stage::decode_result)
       throw wire_error("a worker reported a failure in an unknown stage");
     sink.on_failure(index, worker, stage, wire::decode_failure(reader));
+  }
+
+  static void replay(worker_slot& slot, std::span<const std::byte> bytes) {
+    const auto record = report::decode_log_record(bytes);
+    slot.remember_log_line(record.text);
+    report::replay(record);
   }
 
   void remember_init_failure(int worker, std::span<const std::byte> bytes) {
@@ -258,27 +264,30 @@ class supervisor {
       throw resource_error("fork of a worker process", message.value, base::remedy_for_processes);
     } else if (message.kind == news_kind::ended) {
       bury(message.worker, message.killed ? exit_status::killed(message.value) : exit_status::exited(message.value),
-           sink);
+           message.overdue, sink);
     }
   }
 
   /// Drain first, judge then: what a dead worker had finished is delivered, the task it had started is to blame, and
   /// the others go to other workers with no attempt counted.
-  void bury(int worker, exit_status how, answer_sink& sink) {
+  void bury(int worker, exit_status how, std::uint64_t overdue, answer_sink& sink) {
     worker_slot& slot = dispatcher_.slot(worker);
     drain(worker, sink);
     const bool broke_protocol = slot.broke_protocol;
     const std::uint64_t started = slot.channel().status->started.load(std::memory_order_relaxed);
+    const std::string last_words = slot.last_log_lines();
     auto unanswered = slot.clear();
-    const bool to_blame = !unanswered.empty() && (broke_protocol || started == unanswered.front().ticket + 1);
-    if (to_blame) {
-      parked_task& culprit = unanswered.front();
-      const bool again = ++culprit.attempt <= 1 + spec_.retries;
-      if (!again) {
-        if (dispatcher_.is_wanted(culprit.ticket))
-          sink.on_loss(dispatcher_.index_of(culprit.ticket), task_lost(dispatcher_.index_of(culprit.ticket), worker,
-                                                                       how, broke_protocol, culprit.attempt - 1));
-        unanswered.pop_front();
+    const bool is_overdue = !unanswered.empty() && overdue == unanswered.front().ticket + 1;
+    const bool to_blame =
+        !unanswered.empty() && (broke_protocol || is_overdue || started == unanswered.front().ticket + 1);
+    if (to_blame && ++unanswered.front().attempt > 1 + spec_.retries) {
+      const parked_task culprit = std::move(unanswered.front());
+      unanswered.pop_front();
+      if (dispatcher_.is_wanted(culprit.ticket)) {
+        const std::uint64_t index = dispatcher_.index_of(culprit.ticket);
+        sink.on_loss(index, is_overdue
+                                ? std::make_exception_ptr(task_timeout(index, spec_.task_timeout))
+                                : task_lost(index, worker, how, broke_protocol, culprit.attempt - 1, last_words));
       }
     }
     dispatcher_.take_back(std::move(unanswered));

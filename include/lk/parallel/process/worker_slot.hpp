@@ -11,6 +11,8 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -171,6 +173,18 @@ class worker_slot {
            (sending_ && channel_.status->tasks_consumed.bytes.load(std::memory_order_relaxed) != seen_consumed_);
   }
 
+  /// For the report of a death: keeps the last few lines that the worker logged.
+  void remember_log_line(std::string_view line) {
+    constexpr std::size_t most_lines = 5, longest_line = 500;
+    if (last_log_lines_.size() == most_lines) last_log_lines_.pop_front();
+    last_log_lines_.emplace_back(line.substr(0, longest_line));
+  }
+  std::string last_log_lines() const {
+    std::string all;
+    for (const std::string& line : last_log_lines_) all += (all.empty() ? "" : "\n") + line;
+    return all;
+  }
+
   /// Takes in what the worker says of its own speed.
   void learn_depth() {
     const auto tasks = channel_.status->tasks_finished.load(std::memory_order_relaxed);
@@ -206,6 +220,7 @@ class worker_slot {
     seen_tasks_ = seen_busy_ = seen_consumed_ = freed_results_ = 0;
     depth_ = {};
     n_answered_ = 0;
+    last_log_lines_.clear();
     state = slot_state::vacant;
     pid = 0;
   }
@@ -253,6 +268,7 @@ class worker_slot {
   std::uint64_t seen_consumed_ = 0; ///< the worker's last known claim, while a message travels in pieces
   std::uint64_t freed_results_ = 0;
   std::uint64_t n_answered_ = 0;
+  std::deque<std::string> last_log_lines_;
   std::size_t sent_bytes_ = 0;
   bool sending_ = false, unpublished_ = false, map_announced_ = false;
 };

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -47,6 +48,7 @@ struct pool_spec {
   std::size_t task_ring_bytes = std::size_t{256} << 10;
   std::size_t result_ring_bytes = std::size_t{1} << 20;
   int retries = 0;
+  std::chrono::milliseconds task_timeout{0}; ///< 0: none
   bool core_dumps = false;
   void* function_state = nullptr;     ///< handed to every task_entry
   std::function<void()> in_zygote;    ///< runs in the zygote before it says hello

@@ -25,6 +25,7 @@
 #include <lk/parallel/process/exit_status.hpp>
 #include <lk/parallel/process/fork.hpp>
 #include <lk/parallel/process/hygiene.hpp>
+#include <lk/parallel/process/task_clock.hpp>
 #include <lk/parallel/process/worker_main.hpp>
 #include <lk/parallel/process/worker_spec.hpp>
 #include <lk/parallel/report/registry_lock.hpp>
@@ -86,7 +87,8 @@ class zygote_life {
       , host_bell_(host_bell)
       , host_(host)
       , host_pidfd_(host_pidfd)
-      , workers_(static_cast<std::size_t>(spec.n_workers), 0) {}
+      , workers_(static_cast<std::size_t>(spec.n_workers), 0)
+      , clock_(spec.task_timeout, spec.n_workers) {}
 
   /// Blocks: until the host says stop or is gone.
   int run() {
@@ -95,7 +97,7 @@ class zygote_life {
     reach(launch_step::pools);
     if (spec_.in_zygote) spec_.in_zygote();
     reach(launch_step::done);
-    tell(news{news_kind::hello, -1, ::getpid(), 0, 0});
+    tell(news{news_kind::hello, -1, ::getpid(), 0, 0, 0});
     serve();
     return exit_done;
   }
@@ -167,9 +169,10 @@ class zygote_life {
     while (true) {
       const auto of_host = static_cast<short>(outbox_.empty() ? POLLIN : POLLIN | POLLOUT);
       pollfd watched[] = {{host_.fd(), of_host, 0}, {child_ended_.get(), POLLIN, 0}, {host_pidfd_, POLLIN, 0}};
-      base::retry_eintr([&] { return ::poll(watched, 3, -1); });
+      base::retry_eintr([&] { return ::poll(watched, 3, clock_.poll_timeout()); });
       if (watched[2].revents != 0) return end_workers(std::chrono::milliseconds(0));
       if (watched[1].revents != 0) reap();
+      kill_overdue();
       if (watched[0].revents == 0) continue;
       send_outbox();
       while (true) {
@@ -193,10 +196,18 @@ class zygote_life {
     const pid_t pid = fork_process();
     if (pid == 0) live_as_child([&] { return worker_main(spec_, worker, self, memory_, host_bell_); });
     if (pid < 0) {
-      tell(news{news_kind::fork_failed, worker, 0, errno, 0});
+      tell(news{news_kind::fork_failed, worker, 0, errno, 0, 0});
     } else {
       workers_[static_cast<std::size_t>(worker)] = pid;
-      tell(news{news_kind::forked, worker, pid, 0, 0});
+      tell(news{news_kind::forked, worker, pid, 0, 0, 0});
+    }
+  }
+
+  void kill_overdue() {
+    clock_.look();
+    for (std::size_t i = 0; i < workers_.size(); ++i) {
+      const auto worker = static_cast<int>(i);
+      if (workers_[i] != 0 && clock_.is_overdue(worker, *memory_.at(worker).status)) ::kill(workers_[i], SIGKILL);
     }
   }
 
@@ -210,8 +221,8 @@ class zygote_life {
       if (found == workers_.end()) continue; // an orphan of a worker
       *found = 0;
       const auto how = exit_status::of_wait(status);
-      tell(news{news_kind::ended, static_cast<std::int32_t>(found - workers_.begin()), pid, how.code(),
-                how.was_killed() ? 1 : 0});
+      const auto worker = static_cast<std::int32_t>(found - workers_.begin());
+      tell(news{news_kind::ended, worker, pid, how.code(), how.was_killed() ? 1 : 0, clock_.bury(worker)});
     }
     end_orphans();
   }
@@ -253,7 +264,8 @@ class zygote_life {
   int host_pidfd_;
   base::unique_fd child_ended_;
   std::vector<pid_t> workers_; ///< by worker number; 0: none
-  std::deque<news> outbox_;    ///< what the socket had no room for yet
+  task_clock clock_;
+  std::deque<news> outbox_; ///< what the socket had no room for yet
 };
 
 } // namespace lk::parallel::process
