@@ -91,7 +91,7 @@ class runtime {
     const std::lock_guard lock(mutex_);
     auto held = backends_for_tasks_.lock();
     if (held) return held;
-    threads::set_backend_threads(resolved_->child_threads);
+    threads::backend_pools::find().set_libraries(resolved_->child_threads); // thread_budget does OpenMP
     held = std::shared_ptr<void>(this, [](void* ours) { static_cast<runtime*>(ours)->size_backends_for_training(); });
     backends_for_tasks_ = held;
     return held;
@@ -102,7 +102,7 @@ class runtime {
 
   void size_backends_for_training() {
     const std::lock_guard lock(mutex_);
-    if (backends_for_tasks_.expired()) threads::set_backend_threads(resolved_->backend_threads);
+    if (backends_for_tasks_.expired()) threads::backend_pools::find().set_libraries(resolved_->backend_threads);
   }
 
   std::mutex launch_mutex_;

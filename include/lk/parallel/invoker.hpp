@@ -75,8 +75,11 @@ template <class Model, class Fn, bool NeedsCodecs = true> class invoker {
   template <class Range> auto map_outcomes(Range&&) && { refuse_temporary<Range>(); }
 
   /// Ends a map in progress and the workers. Later maps are usage errors.
+  /// Throws: usage_error from inside a map: in the input's iterator, a progress display, a log sink.
   void shutdown() {
-    if (core_) core_->shut_down();
+    if (!core_) return;
+    core_->pool.require_outside_map();
+    core_->shut_down();
   }
 
   /// Throws: usage_error after a move.

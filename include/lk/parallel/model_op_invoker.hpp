@@ -24,9 +24,8 @@ template <class Arg> class any_source : public std::ranges::view_base {
  public:
   template <std::ranges::input_range View> explicit any_source(View view) {
     auto input = std::make_shared<backends::source<View>>(std::move(view));
-    next_ = [input]() -> std::optional<Arg> {
-      if (!input->has_next()) return std::nullopt;
-      return std::optional<Arg>(std::in_place, input->take());
+    next_ = [input](std::optional<Arg>& next) {
+      if (input->has_next()) next.emplace(input->take());
     };
   }
 
@@ -42,7 +41,7 @@ template <class Arg> class any_source : public std::ranges::view_base {
     iterator& operator=(iterator&&) = default;
     Arg&& operator*() const { return std::move(*source_->current_); }
     iterator& operator++() {
-      source_->current_ = source_->next_();
+      source_->advance();
       return *this;
     }
     void operator++(int) { ++*this; }
@@ -54,13 +53,18 @@ template <class Arg> class any_source : public std::ranges::view_base {
   };
 
   iterator begin() {
-    current_ = next_();
+    advance();
     return iterator(*this);
   }
   std::default_sentinel_t end() const noexcept { return {}; }
 
  private:
-  std::function<std::optional<Arg>()> next_;
+  void advance() {
+    current_.reset();
+    next_(current_);
+  }
+
+  std::function<void(std::optional<Arg>&)> next_;
   std::optional<Arg> current_;
 };
 

@@ -30,6 +30,7 @@ class signal_stop {
   }
 
   std::stop_token watch(std::initializer_list<int> signals) {
+    if (source_.stop_requested()) return source_.get_token(); // a second signal keeps its default action
     for (const int signal : signals) {
       struct sigaction action {};
       action.sa_handler = &on_signal;

@@ -12,6 +12,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <utility>
 
 #include <lk/parallel/backends/result_stream.hpp>
@@ -54,6 +55,11 @@ class worker_pool {
   process::supervisor& supervisor() { return *supervisor_; }
   threads::thread_budget* budget() { return budget_ ? &*budget_ : nullptr; }
 
+  void require_outside_map() const {
+    if (slot_->open != nullptr && slot_->open->is_busy())
+      throw usage_error("shutdown() was called from inside the map that it would end; leave the loop first");
+  }
+
   /// Closes the map in progress, if there is one.
   void close_map() noexcept {
     if (slot_->open != nullptr) slot_->open->close();
@@ -74,7 +80,8 @@ class worker_pool {
     constexpr std::size_t usual_window_bytes = std::size_t{256} << 20;
     const auto n = static_cast<std::size_t>(n_workers_);
     std::function<std::shared_ptr<void>()> hold;
-    if (budget_) hold = [] { return runtime::instance().size_backends_for_tasks(); };
+    if (budget_ && get_parallel_config().backend_threads != -1)
+      hold = [] { return runtime::instance().size_backends_for_tasks(); };
     return {.in_order = in_order,
             .window = options_.window != 0 ? options_.window : std::max(usual_window, 4 * n),
             .window_bytes = options_.window_bytes != 0 ? options_.window_bytes : usual_window_bytes,
@@ -150,6 +157,14 @@ class worker_pool {
 
   /// The one fork with a threaded parent; one at a time in the process.
   void launch(void* function_state) {
+    try {
+      fork_workers(function_state);
+    } catch (const std::system_error& no_thread) { // of std::thread; forking itself throws resource_error
+      throw resource_error("pthread_create", no_thread.code().value(), base::remedy_for_processes);
+    }
+  }
+
+  void fork_workers(void* function_state) {
     runtime& ours = runtime::instance();
     const std::lock_guard one_launch(ours.launch_lock());
     auto gate = ours.close_for_fork();

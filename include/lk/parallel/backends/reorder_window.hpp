@@ -39,7 +39,8 @@ template <class T> class reorder_window {
     while (size < needed) size *= 2;
     std::vector<std::optional<T>> larger(size);
     for (std::size_t i = 0; i < slots_.size(); ++i)
-      larger[(first_ + i) & (size - 1)] = std::move(slots_[(first_ + i) & (slots_.size() - 1)]);
+      if (auto& held = slots_[(first_ + i) & (slots_.size() - 1)])
+        larger[(first_ + i) & (size - 1)].emplace(std::move(*held)); // no assignment: T may have const members
     slots_.swap(larger);
   }
 

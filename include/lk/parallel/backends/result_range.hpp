@@ -64,6 +64,7 @@ template <class R, class Shape> class basic_result_range : public std::ranges::v
   /// Throws: a task's error (map and map_unordered), an error of the source or of the pool; the range is at its end
   /// afterwards.
   void advance() {
+    if (!stream_) throw usage_error("this range was moved from; use the one it was moved to");
     current_.reset();
     if (auto next = stream_->next()) {
       try {

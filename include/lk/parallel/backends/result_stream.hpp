@@ -1,6 +1,8 @@
 // lk-parallel | SPDX-License-Identifier: MIT
 #pragma once
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
@@ -39,6 +41,8 @@ class open_map {
   virtual void end() noexcept = 0;
   /// As end(), since the invoker is going away: what follows is a usage_error.
   virtual void close() noexcept = 0;
+  /// Whether somebody is inside next().
+  virtual bool is_busy() const noexcept = 0;
 };
 
 /// A map whose source and back end are forgotten.
@@ -123,6 +127,7 @@ class map_stream final : public result_stream<R>, completion_sink<R> {
 
   void end() noexcept override {
     if (std::exchange(ended_, true)) return;
+    if (::getpid() != owner_) return leave_alone();
     on_stop_.reset();
     feed_.tell(0);
     if (backend_) backend_->end();
@@ -135,7 +140,17 @@ class map_stream final : public result_stream<R>, completion_sink<R> {
     end();
   }
 
+  bool is_busy() const noexcept override { return busy_.load(std::memory_order_relaxed); }
+
  private:
+  /// In a child that the host has forked inside its loop: threads and memory of the map exist in the parent only, so
+  /// nothing of it may be touched or destroyed here.
+  void leave_alone() noexcept {
+    [[maybe_unused]] auto* const of_parent = backend_.release();
+    new std::shared_ptr<void>(std::move(held_));
+    options_.slot->open = nullptr;
+  }
+
   class one_at_a_time {
    public:
     explicit one_at_a_time(std::atomic<bool>& busy) : busy_(busy) {
@@ -207,7 +222,7 @@ class map_stream final : public result_stream<R>, completion_sink<R> {
   /// At least one task a worker may be on its way, however large the results that wait.
   bool has_window() const {
     if (in_flight_ + n_ready_ >= options_.window) return false;
-    return ready_bytes_ < options_.window_bytes || in_flight_ < options_.n_workers;
+    return ready_bytes_ < options_.window_bytes || in_flight_ + n_ready_ < options_.n_workers;
   }
 
   void on_done(std::size_t index, outcome<R>&& what, std::size_t bytes) override {
@@ -250,6 +265,7 @@ class map_stream final : public result_stream<R>, completion_sink<R> {
   std::size_t ready_bytes_ = 0; ///< of those
   std::size_t n_since_look_ = 0;
   bool source_ended_ = false;
+  const pid_t owner_ = ::getpid();
   bool ended_ = false;
   bool closed_ = false;
   std::atomic<bool> busy_{false};

@@ -30,7 +30,7 @@ template <class Work, class Arg> class sequential_backend {
   bool has_room() const { return !pending_; }
   void submit(Arg arg) { pending_.emplace(std::move(arg)); }
   void wait() {}
-  void interrupt() {}
+  void interrupt() { first_live_.store(UINT64_MAX, std::memory_order_relaxed); }
   std::size_t n_running() const { return pending_ ? 1 : 0; }
   void end() {
     pending_.reset();
@@ -44,16 +44,16 @@ template <class Work, class Arg> class sequential_backend {
     const std::size_t index = next_index_++;
     std::optional<outcome<result>> done;
     if (budget_)
-      budget_->run([&] { done = run(index, std::move(arg)); });
+      budget_->run([&] { done.emplace(run(index, std::move(arg))); });
     else
-      done = run(index, std::move(arg));
+      done.emplace(run(index, std::move(arg)));
     sink.on_done(index, std::move(*done), 0);
   }
 
  private:
   outcome<result> run(std::size_t index, Arg&& arg) {
     const threads::task_scope inside;
-    task_context context(index, seed_, 1, 0, {});
+    task_context context(index, seed_, 1, 0, {&first_live_, index});
     try {
       return outcome<result>(work_.template call<Arg>(std::move(arg), context));
     } catch (...) {
@@ -66,6 +66,7 @@ template <class Work, class Arg> class sequential_backend {
   threads::thread_budget* budget_;
   std::optional<Arg> pending_;
   std::size_t next_index_ = 0;
+  std::atomic<std::uint64_t> first_live_{0};
 };
 
 } // namespace lk::parallel::backends

@@ -13,6 +13,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -20,6 +21,8 @@
 #include <lk/parallel/backends/backend.hpp>
 #include <lk/parallel/backends/task_context.hpp>
 #include <lk/parallel/backends/work.hpp>
+#include <lk/parallel/base/error.hpp>
+#include <lk/parallel/base/posix.hpp>
 #include <lk/parallel/base/queue_depth.hpp>
 #include <lk/parallel/process/loss.hpp>
 #include <lk/parallel/threads/thread_budget.hpp>
@@ -34,7 +37,7 @@ template <class Work, class Arg> class thread_backend {
   using function = typename Work::function_type;
   using result = function_result_t<function, typename Work::model_type, Arg>;
 
-  /// Throws: std::system_error where a thread cannot be made.
+  /// Throws: resource_error where a thread cannot be made.
   thread_backend(Work work, std::uint64_t seed, int n_threads, int child_threads, std::function<void(int)> worker_init)
       : model_(work.model)
       , seed_(seed)
@@ -44,8 +47,11 @@ template <class Work, class Arg> class thread_backend {
     try {
       for (int worker = 0; worker < n_threads; ++worker)
         threads_.emplace_back([this, worker, fn = *work.fn]() mutable { live(worker, fn); });
-    } catch (...) {
+    } catch (const std::system_error& no_thread) {
       end(); // those that were made wait for work
+      throw resource_error("pthread_create", no_thread.code().value(), base::remedy_for_processes);
+    } catch (...) {
+      end();
       throw;
     }
   }
@@ -117,10 +123,14 @@ template <class Work, class Arg> class thread_backend {
   using clock = std::chrono::steady_clock;
 
   void live(int worker, function& fn) {
-    threads::thread_budget budget(child_threads_, true);
-    budget.run([&] {
-      if (initialise(worker)) run_tasks(worker, fn);
-    });
+    try {
+      threads::thread_budget budget(child_threads_, true);
+      budget.run([&] {
+        if (initialise(worker)) run_tasks(worker, fn);
+      });
+    } catch (...) {
+      give_up(worker, std::current_exception());
+    }
   }
 
   bool initialise(int worker) {
@@ -128,14 +138,19 @@ template <class Work, class Arg> class thread_backend {
       if (worker_init_) worker_init_(worker);
       return true;
     } catch (...) {
-      const auto what = wire::describe(std::current_exception());
-      {
-        const std::lock_guard lock(mutex_);
-        init_failure_.emplace(worker, what.type_name + ": " + what.message);
-      }
-      result_there_.notify_one();
+      give_up(worker, std::current_exception());
       return false;
     }
+  }
+
+  /// This worker cannot go on, and so the map cannot.
+  void give_up(int worker, std::exception_ptr why) {
+    const auto what = wire::describe(std::move(why));
+    {
+      const std::lock_guard lock(mutex_);
+      init_failure_.emplace(worker, what.type_name + ": " + what.message);
+    }
+    result_there_.notify_one();
   }
 
   void run_tasks(int worker, function& fn) {
@@ -143,7 +158,10 @@ template <class Work, class Arg> class thread_backend {
     while (take(batch)) {
       n_running_.fetch_add(1, std::memory_order_relaxed);
       const auto begin = clock::now();
-      for (task& next : batch) deliver(next.index, run(worker, fn, next));
+      for (task& next : batch) {
+        if (first_live_.load(std::memory_order_relaxed) != 0) break;
+        finish(worker, fn, next);
+      }
       const auto busy = clock::now() - begin;
       n_running_.fetch_sub(1, std::memory_order_relaxed);
       const std::lock_guard lock(mutex_);
@@ -174,6 +192,16 @@ template <class Work, class Arg> class thread_backend {
           work<typename Work::model_type, function>{model_, &fn}.template call<Arg>(std::move(next.arg), context));
     } catch (...) {
       return outcome<result>::failed(error_of_task(std::current_exception(), next.index, worker, task_stage::call));
+    }
+  }
+
+  /// Whatever happens on the way, the task comes back.
+  void finish(int worker, function& fn, task& next) {
+    try {
+      deliver(next.index, run(worker, fn, next));
+    } catch (...) { // moving the result threw
+      deliver(next.index,
+              outcome<result>::failed(error_of_task(std::current_exception(), next.index, worker, task_stage::call)));
     }
   }
 

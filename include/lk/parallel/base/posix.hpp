@@ -45,6 +45,14 @@ inline constexpr const char* remedy_for_memory =
 inline constexpr const char* remedy_for_processes =
     "use fewer workers (n_jobs, LK_NUM_PROCS), or raise the process limit (ulimit -u, pids.max of the cgroup)";
 
+/// The descriptor itself, or a copy of it above the standard ones: where a program was started with one of those
+/// closed, a new descriptor takes its number, and would then be mistaken for it. Throws: resource_error.
+inline unique_fd above_stdio(unique_fd fd) {
+  if (!fd || fd.get() > STDERR_FILENO) return fd;
+  return unique_fd(
+      check("fcntl", remedy_for_descriptors, [&] { return ::fcntl(fd.get(), F_DUPFD_CLOEXEC, STDERR_FILENO + 1); }));
+}
+
 /// Whole content of a small file (procfs, sysfs, cgroupfs); nothing where it cannot be read.
 inline std::optional<std::string> read_small_file(const std::string& path) {
   const unique_fd fd(retry_eintr([&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC); }));

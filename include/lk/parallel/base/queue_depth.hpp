@@ -13,7 +13,7 @@ namespace lk::parallel::base {
 class queue_depth {
  public:
   static constexpr std::size_t least = 2;
-  static constexpr std::size_t most = 8192;
+  static constexpr std::size_t most = 2048;
 
   std::size_t get() const { return depth_; }
 

@@ -74,7 +74,9 @@ inline std::pair<control_socket, control_socket> make_control_sockets() {
   int ends[2];
   base::check("socketpair", base::remedy_for_descriptors,
               [&] { return ::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends); });
-  return {control_socket(base::unique_fd(ends[0])), control_socket(base::unique_fd(ends[1]))};
+  base::unique_fd host_end(ends[0]), zygote_end(ends[1]);
+  return {control_socket(base::above_stdio(std::move(host_end))),
+          control_socket(base::above_stdio(std::move(zygote_end)))};
 }
 
 } // namespace lk::parallel::process

@@ -33,7 +33,7 @@ class dispatcher {
   void begin_map(task_entry entry, std::uint64_t seed) {
     abandon_map();
     map_ = {entry, next_ticket_, seed};
-    for (worker_slot& slot : slots_) slot.new_map();
+    for (worker_slot& slot : slots_) slot.new_map(map_);
   }
 
   /// What was submitted and not answered is of no interest any more. Tasks that run may notice and leave.
@@ -50,7 +50,7 @@ class dispatcher {
   /// Whether submit() may be called.
   bool has_room() {
     if (!parked_.empty()) return false;
-    if (batch_left_ > 0 && slots_[target_].has_room(map_)) return true;
+    if (batch_left_ > 0 && slots_[target_].has_room()) return true;
     return choose_target();
   }
 
@@ -86,6 +86,11 @@ class dispatcher {
     for (worker_slot& slot : slots_) slot.publish_tasks();
   }
 
+  /// Whether the worker still has a task of an earlier, abandoned map.
+  bool holds_abandoned(const worker_slot& slot) const {
+    return !slot.outstanding().empty() && !is_wanted(slot.outstanding().front().ticket);
+  }
+
   std::size_t n_busy_workers() const {
     return static_cast<std::size_t>(std::count_if(slots_.begin(), slots_.end(), [&](const worker_slot& slot) {
       return !slot.outstanding().empty() && is_wanted(slot.outstanding().back().ticket);
@@ -99,14 +104,16 @@ class dispatcher {
     batch_left_ = 0;
     std::size_t fewest = SIZE_MAX;
     for (std::size_t i = 0; i < slots_.size(); ++i) {
-      if (slots_[i].outstanding().size() >= fewest || !slots_[i].has_room(map_)) continue;
+      if (slots_[i].outstanding().size() >= fewest || !slots_[i].has_room()) continue;
       fewest = slots_[i].outstanding().size();
       target_ = i;
     }
     if (fewest == SIZE_MAX) return false;
-    batch_left_ = std::max<std::size_t>(1, (slots_[target_].depth() - fewest) / 2);
+    batch_left_ = std::clamp<std::size_t>((slots_[target_].depth() - fewest) / 2, 1, largest_batch);
     return true;
   }
+
+  static constexpr std::size_t largest_batch = 32;
 
   std::deque<worker_slot> slots_;
   std::deque<parked_task> parked_;

@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <span>
@@ -51,6 +52,26 @@ inline void set_signal_mask(std::initializer_list<int> blocked) {
   for (const int signal : blocked) ::sigaddset(&mask, signal);
   ::pthread_sigmask(SIG_SETMASK, &mask, nullptr);
 }
+
+/// Ends this process by SIGALRM unless it is destroyed in time.
+class life_limit {
+ public:
+  explicit life_limit(std::chrono::seconds longest) {
+    struct sigaction usual {};
+    usual.sa_handler = SIG_DFL;
+    ::sigaction(SIGALRM, &usual, &before_);
+    ::alarm(static_cast<unsigned>(longest.count()));
+  }
+  ~life_limit() {
+    ::alarm(0);
+    ::sigaction(SIGALRM, &before_, nullptr);
+  }
+  life_limit(const life_limit&) = delete;
+  life_limit& operator=(const life_limit&) = delete;
+
+ private:
+  struct sigaction before_ {};
+};
 
 /// What the host had buffered belongs to the host, which will write it itself.
 inline void forget_buffered_output() {

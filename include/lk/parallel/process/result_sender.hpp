@@ -75,7 +75,7 @@ class result_sender final : public report::outlet {
     // seq_cst: the middle of Dekker's argument; pairs with the fence in supervisor::wait.
     std::atomic_thread_fence(std::memory_order_seq_cst);
     const auto sleep = page_->host_sleeps.load(std::memory_order_relaxed);
-    if (sleep != 0 && std::exchange(rung_for_, sleep) != sleep) host_bell_->ring();
+    if (sleep != 0 && rung_for_.exchange(sleep, std::memory_order_relaxed) != sleep) host_bell_->ring();
   }
 
  private:
@@ -104,11 +104,11 @@ class result_sender final : public report::outlet {
     while (true) {
       if (const auto room = ring_.reserve(bytes)) return *room;
       const auto seen = channel_.host->bell.state();
-      channel_.status->sleeps.store(1, std::memory_order_relaxed);
-      // seq_cst: pairs with the fence in supervisor::wake_if_asleep.
+      channel_.status->sleeps.fetch_add(1, std::memory_order_relaxed);
+      // seq_cst: pairs with the fence in worker_slot::wake_if_asleep.
       std::atomic_thread_fence(std::memory_order_seq_cst);
       if (!ring_.reserve(bytes)) channel_.host->bell.wait(seen);
-      channel_.status->sleeps.store(0, std::memory_order_relaxed);
+      channel_.status->sleeps.fetch_sub(1, std::memory_order_relaxed);
     }
   }
 
@@ -127,7 +127,7 @@ class result_sender final : public report::outlet {
   shm::ring_writer ring_;
   std::optional<wire::writer> writer_;
   std::size_t last_result_bytes_ = 0;
-  std::uint32_t rung_for_ = 0; ///< number of the host's sleep that this worker rang for last
+  std::atomic<std::uint32_t> rung_for_{0}; ///< number of the host's sleep that this worker rang for last
   bool building_ = false;
   std::vector<std::vector<std::byte>> deferred_records_;
 };

@@ -13,19 +13,17 @@
 #include <cstdint>
 #include <exception>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <utility>
 
 #include <lk/parallel/base/deadline.hpp>
 #include <lk/parallel/base/spin.hpp>
+#include <lk/parallel/process/answers.hpp>
 #include <lk/parallel/process/dispatcher.hpp>
 #include <lk/parallel/process/loss.hpp>
 #include <lk/parallel/process/zygote.hpp>
-#include <lk/parallel/report/log_replay.hpp>
 #include <lk/parallel/shm/channel.hpp>
-#include <lk/parallel/wire/failure.hpp>
 #include <lk/parallel/wire/frame.hpp>
 
 // The host's side of a pool of worker processes: takes in answers, notices deaths, decides who is to blame, has the
@@ -33,17 +31,6 @@
 // range calls. Deals in bytes; the types are the business of the layer above.
 
 namespace lk::parallel::process {
-
-/// Where answers go: called from pump(), once per task, with the task's position in its map.
-class answer_sink {
- public:
-  virtual void on_result(std::uint64_t index, int worker, std::span<const std::byte> encoded) = 0;
-  virtual void on_failure(std::uint64_t index, int worker, task_stage stage, const wire::failure& what) = 0;
-  virtual void on_loss(std::uint64_t index, std::exception_ptr what) = 0;
-
- protected:
-  ~answer_sink() = default;
-};
 
 /// Threads: one at a time. Fork: in a forked child of the host, only the destructor may be called; it does nothing.
 class supervisor {
@@ -78,6 +65,7 @@ class supervisor {
   void begin_map(task_entry entry, std::uint64_t seed) {
     require_zygote();
     dispatcher_.begin_map(entry, seed);
+    map_begin_ = base::deadline::clock::now();
     deaths_in_a_row_ = 0;
     request_missing_workers();
   }
@@ -107,7 +95,7 @@ class supervisor {
     memory_.page().host_sleeps.store(n_sleeps_, std::memory_order_relaxed);
     // seq_cst: the middle of Dekker's argument; pairs with the fence in result_sender::tell_host.
     std::atomic_thread_fence(std::memory_order_seq_cst);
-    if (!awaited()) sleep();
+    if (!awaited()) sleep(end_abandoned_tasks());
     memory_.page().host_sleeps.store(0, std::memory_order_relaxed);
   }
 
@@ -121,7 +109,7 @@ class supervisor {
     zygote_->stop(base::deadline::after(longest_stop));
     const auto replay_only = [&](int worker) {
       worker_slot& slot = dispatcher_.slot(worker);
-      take_last_words(slot);
+      answers_.take_last_words(slot);
       slot.clear();
     };
     zygote_.reset();
@@ -130,6 +118,7 @@ class supervisor {
 
  private:
   static constexpr auto longest_stop = std::chrono::seconds(2);
+  static constexpr auto grace_for_abandoned_tasks = std::chrono::milliseconds(100);
 
   void require_zygote() const {
     if (!zygote_) throw_zygote_lost();
@@ -154,9 +143,26 @@ class supervisor {
            std::any_of(slots.begin(), slots.end(), [](worker_slot& slot) { return slot.has_arrivals(); });
   }
 
-  void sleep() {
+  /// Tasks of an earlier map that still run may go on for a grace, then they have to make room for this one. Returns
+  /// when to look again.
+  base::deadline end_abandoned_tasks() {
+    const auto grace = map_begin_ + grace_for_abandoned_tasks;
+    const bool is_over = base::deadline::clock::now() >= grace;
+    bool any_left = false;
+    for (int worker = 0; worker < n_workers(); ++worker) {
+      worker_slot& slot = dispatcher_.slot(worker);
+      if (slot.told_to_die || !dispatcher_.holds_abandoned(slot)) continue;
+      any_left = true;
+      if (!is_over) continue;
+      slot.told_to_die = true;
+      zygote_->send(order_kind::kill_worker, worker);
+    }
+    return any_left && !is_over ? base::deadline::after(grace - base::deadline::clock::now()) : base::deadline::never();
+  }
+
+  void sleep(const base::deadline& limit) {
     pollfd watched[] = {{bell_.fd(), POLLIN, 0}, {zygote_->control_fd(), POLLIN, 0}, {zygote_->pidfd(), POLLIN, 0}};
-    if (::poll(watched, 3, -1) < 0) return; // EINTR: the caller looks around and comes back
+    if (::poll(watched, 3, limit.poll_timeout()) < 0) return; // EINTR: the caller looks around and comes back
     if (watched[0].revents != 0) bell_.silence();
     if (watched[1].revents != 0 || watched[2].revents != 0) look_at_socket_ = true;
     if (watched[2].revents != 0) zygote_ended_ = true;
@@ -168,7 +174,7 @@ class supervisor {
     worker_slot& slot = dispatcher_.slot(worker);
     if (slot.broke_protocol) return;
     try {
-      while (slot.next_message([&](const wire::message& message) { take(slot, worker, message, sink); })) {
+      while (slot.next_message([&](const wire::message& message) { answers_.take(slot, worker, message, sink); })) {
       }
     } catch (const wire_error&) {
       slot.broke_protocol = true; // judged when its death is reported
@@ -176,62 +182,6 @@ class supervisor {
     }
     slot.free_results();
     slot.learn_depth();
-  }
-
-  /// One whole message of a worker. Throws: wire_error where it cannot be true.
-  void take(worker_slot& slot, int worker, const wire::message& message, answer_sink& sink) {
-    switch (message.kind) {
-    case wire::frame_kind::log_record:
-      return replay(slot, message.bytes);
-    case wire::frame_kind::ready:
-      return;
-    case wire::frame_kind::init_failed:
-      return remember_init_failure(worker, message.bytes);
-    case wire::frame_kind::result:
-    case wire::frame_kind::failure:
-    case wire::frame_kind::skipped:
-      break;
-    default:
-      throw wire_error("a worker sent a frame of an unknown kind");
-    }
-    if (slot.outstanding().empty() || slot.outstanding().front().ticket != message.ticket)
-      throw wire_error("a worker answered a task that it was not given");
-    if (dispatcher_.is_wanted(message.ticket)) answer(message, worker, sink);
-    slot.answered();
-    deaths_in_a_row_ = 0;
-  }
-
-  void answer(const wire::message& message, int worker, answer_sink& sink) {
-    const std::uint64_t index = dispatcher_.index_of(message.ticket);
-    if (message.kind == wire::frame_kind::result) return sink.on_result(index, worker, message.bytes);
-    if (message.kind == wire::frame_kind::skipped) throw wire_error("a worker left out a task that is still wanted");
-    wire::reader reader(message.bytes);
-    const auto stage = static_cast<task_stage>(reader.get<std::int32_t>());
-    if (stage < task_stage::encode_argument || stage > task_stage::decode_result)
-      throw wire_error("a worker reported a failure in an unknown stage");
-    sink.on_failure(index, worker, stage, wire::decode_failure(reader));
-  }
-
-  static void replay(worker_slot& slot, std::span<const std::byte> bytes) {
-    const auto record = report::decode_log_record(bytes);
-    slot.remember_log_line(record.text);
-    report::replay(record);
-  }
-
-  void remember_init_failure(int worker, std::span<const std::byte> bytes) {
-    wire::reader reader(bytes);
-    const auto what = wire::decode_failure(reader);
-    init_failure_ = std::make_pair(worker, what.type_name + ": " + what.message);
-  }
-
-  void take_last_words(worker_slot& slot) noexcept {
-    try {
-      while (slot.next_message([](const wire::message& message) {
-        if (message.kind == wire::frame_kind::log_record) report::replay(message.bytes);
-      })) {
-      }
-    } catch (...) { // of no interest any more
-    }
   }
 
   // --- deaths
@@ -272,7 +222,12 @@ class supervisor {
   /// the others go to other workers with no attempt counted.
   void bury(int worker, exit_status how, std::uint64_t overdue, answer_sink& sink) {
     worker_slot& slot = dispatcher_.slot(worker);
-    drain(worker, sink);
+    std::exception_ptr sink_threw;
+    try {
+      drain(worker, sink);
+    } catch (...) {
+      sink_threw = std::current_exception(); // the dead must be buried all the same
+    }
     const bool broke_protocol = slot.broke_protocol;
     const std::uint64_t started = slot.channel().status->started.load(std::memory_order_relaxed);
     const std::string last_words = slot.last_log_lines();
@@ -291,15 +246,12 @@ class supervisor {
       }
     }
     dispatcher_.take_back(std::move(unanswered));
-    if (init_failure_) {
-      const auto failure = *std::exchange(init_failure_, std::nullopt);
-      throw_init_failed(failure.first, failure.second);
-    }
+    if (sink_threw) std::rethrow_exception(sink_threw);
+    if (const auto failure = answers_.take_init_failure()) throw_init_failed(failure->first, failure->second);
     // A death in a task is that task's matter and bounded by its attempts; the others are limited here.
-    if (to_blame)
-      deaths_in_a_row_ = 0;
-    else if (++deaths_in_a_row_ > std::max(3, n_workers()))
-      throw_crash_loop(deaths_in_a_row_, how);
+    const bool got_on = to_blame || std::exchange(answers_at_last_death_, answers_.n_taken()) != answers_.n_taken();
+    deaths_in_a_row_ = got_on ? 0 : deaths_in_a_row_ + 1;
+    if (deaths_in_a_row_ > std::max(3, n_workers())) throw_crash_loop(deaths_in_a_row_, how);
   }
 
   /// The workers of a dead zygote are dead or dying. Where the host is their next parent (as PID 1 or a subreaper), it
@@ -323,14 +275,16 @@ class supervisor {
   shm::event_bell bell_;
   std::unique_ptr<zygote> zygote_;
   dispatcher dispatcher_;
+  answers answers_{dispatcher_};
   std::uint64_t workers_started_ = 0;
   std::uint32_t n_sleeps_ = 0;
+  base::deadline::clock::time_point map_begin_{};
   std::uint32_t news_heard_ = 1; ///< the hello was heard by the zygote's constructor
   bool look_at_socket_ = false;
   bool zygote_ended_ = false;
-  int n_forking_ = 0; ///< workers asked for and not heard of
-  int deaths_in_a_row_ = 0;
-  std::optional<std::pair<int, std::string>> init_failure_;
+  int n_forking_ = 0;       ///< workers asked for and not heard of
+  int deaths_in_a_row_ = 0; ///< that no task is to blame for, with no task answered between them
+  std::uint64_t answers_at_last_death_ = 0;
 };
 
 } // namespace lk::parallel::process

@@ -109,11 +109,11 @@ class worker_loop {
     busy_since_ = {};
     if (base::spin_until([&] { return ring_.has_frames() || told_to_stop(); })) return;
     const auto seen = channel_.host->bell.state();
-    channel_.status->sleeps.store(1, std::memory_order_relaxed);
-    // seq_cst: pairs with the fence in supervisor::wake_if_asleep.
+    channel_.status->sleeps.fetch_add(1, std::memory_order_relaxed);
+    // seq_cst: pairs with the fence in worker_slot::wake_if_asleep.
     std::atomic_thread_fence(std::memory_order_seq_cst);
     if (!ring_.has_frames() && !told_to_stop()) channel_.host->bell.wait(seen);
-    channel_.status->sleeps.store(0, std::memory_order_relaxed);
+    channel_.status->sleeps.fetch_sub(1, std::memory_order_relaxed);
   }
 
   /// Reading the clock for every task would cost more than a small task does.

@@ -54,22 +54,27 @@ class worker_slot {
   slot_state state = slot_state::vacant;
   pid_t pid = 0;
   bool broke_protocol = false;
+  bool told_to_die = false;
 
   const shm::channel& channel() const { return channel_; }
   const std::deque<sent_task>& outstanding() const { return outstanding_; }
   std::size_t depth() const { return depth_.get(); }
 
   /// Whether another task may be sent now.
-  bool has_room(const map_header& map) {
+  bool has_room() {
     if (state == slot_state::vacant || sending_ || outstanding_.size() >= depth_.get()) return false;
-    if (!map_announced_) announce(map);
-    return map_announced_ && reserve_for_task();
+    return reserve_for_task();
   }
 
-  void new_map() { map_announced_ = false; }
+  void new_map(const map_header& map) {
+    map_ = map;
+    depth_ = {};
+    map_announced_ = false;
+  }
 
   /// Builds one task in place. Requires has_room(). Hands it back where its argument did not fit.
   template <class Encode> std::optional<parked_task> send(std::uint64_t ticket, Encode&& encode) {
+    announce();
     wire::writer writer(reserved_);
     encode(writer);
     if (writer.in_place()) {
@@ -82,6 +87,7 @@ class worker_slot {
 
   /// Sends a task that is already encoded. Requires has_room().
   void send(parked_task task) {
+    announce();
     const std::size_t bytes = task.argument.size();
     if (bytes <= shm::largest_payload(tasks_->capacity())) {
       if (const auto room = tasks_->reserve(bytes)) {
@@ -104,6 +110,7 @@ class worker_slot {
   void continue_sending() {
     if (!sending_) return;
     sent_task& task = outstanding_.back();
+    seen_consumed_ = channel_.status->tasks_consumed.bytes.load(std::memory_order_acquire);
     if (outstanding_.size() == 1) believe_pieces_are_read(task);
     const std::size_t largest = shm::largest_payload(tasks_->capacity()) / 2;
     while (sent_bytes_ < task.on_heap->size()) {
@@ -150,9 +157,11 @@ class worker_slot {
       const auto [header, payload] = *frame;
       const auto whole =
           result_pieces_.add(header.kind, header.ticket, wire::frame_flags(header.flags).more(), payload);
-      if (whole) fn(wire::message{static_cast<wire::frame_kind>(header.kind), header.ticket, *whole});
-      results_->pop();
-      if (whole) return true;
+      results_->pop(); // its memory stays as it is until free_results()
+      if (whole) {
+        fn(wire::message{static_cast<wire::frame_kind>(header.kind), header.ticket, *whole});
+        return true;
+      }
       free_results(); // the worker may be waiting for room for the next piece
     }
     return false;
@@ -216,7 +225,7 @@ class worker_slot {
     results_.emplace(channel_.results, channel_.status->results_produced, channel_.host->results_consumed);
     result_pieces_.reset();
     outstanding_.clear();
-    sending_ = unpublished_ = map_announced_ = broke_protocol = false;
+    sending_ = unpublished_ = map_announced_ = broke_protocol = told_to_die = false;
     seen_tasks_ = seen_busy_ = seen_consumed_ = freed_results_ = 0;
     depth_ = {};
     n_answered_ = 0;
@@ -228,22 +237,21 @@ class worker_slot {
   /// Room on the task ring is freed by answers, not by the position the worker claims, because what is unanswered must
   /// be there to be sent again. The exception is a message in pieces, which the host keeps on its heap.
   void believe_pieces_are_read(const sent_task& task) {
-    const auto claimed = channel_.status->tasks_consumed.bytes.load(std::memory_order_acquire);
-    seen_consumed_ = claimed;
+    const auto claimed = seen_consumed_;
     const auto known = freed_.bytes.load(std::memory_order_relaxed);
     if (claimed > known) freed_.bytes.store(std::min(claimed, task.ring_end), std::memory_order_relaxed);
   }
 
-  void announce(const map_header& map) {
-    const auto room = tasks_->reserve(sizeof map);
-    if (!room) return;
-    std::memcpy(room->data(), &map, sizeof map);
-    tasks_->commit(wire::code(wire::frame_kind::begin_map), 0, sizeof map);
+  void announce() {
+    if (map_announced_) return;
+    std::memcpy(reserved_.data(), &map_, sizeof map_);
+    tasks_->commit(wire::code(wire::frame_kind::begin_map), 0, sizeof map_);
     map_announced_ = unpublished_ = true;
+    reserved_ = *tasks_->reserve(usual_task_bytes_);
   }
 
   bool reserve_for_task() {
-    const auto room = tasks_->reserve(usual_task_bytes_);
+    const auto room = tasks_->reserve(usual_task_bytes_ + (map_announced_ ? 0 : shm::frame_bytes(sizeof map_)));
     if (room) reserved_ = *room;
     return room.has_value();
   }
@@ -251,11 +259,12 @@ class worker_slot {
   void commit(std::uint64_t ticket, int attempt, std::size_t bytes) {
     tasks_->commit(wire::code(wire::frame_kind::task), ticket, bytes, wire::frame_flags(attempt, false).bits());
     outstanding_.push_back({ticket, attempt, tasks_->position(), reserved_.first(bytes), nullptr});
-    usual_task_bytes_ = std::max(bytes, usual_task_bytes_ / 2);
+    usual_task_bytes_ = std::min(std::max(bytes, usual_task_bytes_ / 2), shm::largest_payload(tasks_->capacity()) / 2);
     unpublished_ = true;
   }
 
   shm::channel channel_;
+  map_header map_{};
   shm::ring_position freed_; ///< how far the task ring may be overwritten
   std::optional<shm::ring_writer> tasks_;
   std::optional<shm::ring_reader> results_;

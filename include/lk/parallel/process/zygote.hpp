@@ -80,8 +80,9 @@ class zygote {
   std::chrono::nanoseconds fork_once(const pool_spec& spec, const shm::pool_memory& memory,
                                      const shm::event_bell& host_bell) {
     auto [host_end, zygote_end] = make_control_sockets();
-    const base::unique_fd host_pidfd = base::pidfd_open(::getpid());
+    const base::unique_fd host_pidfd = base::above_stdio(base::pidfd_open(::getpid()));
     memory.page().launch_step.store(0, std::memory_order_relaxed);
+    memory.page().news_sent.store(0, std::memory_order_relaxed); // one given up may have said hello just too late
     pid_t forked = -1;
     int error = 0;
     const auto begin = std::chrono::steady_clock::now();

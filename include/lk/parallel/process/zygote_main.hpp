@@ -15,6 +15,7 @@
 #include <cstdlib>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <sstream>
 #include <stdexcept>
 #include <vector>
@@ -97,6 +98,7 @@ class zygote_life {
     reach(launch_step::pools);
     if (spec_.in_zygote) spec_.in_zygote();
     reach(launch_step::done);
+    limit_.reset();
     tell(news{news_kind::hello, -1, ::getpid(), 0, 0, 0});
     serve();
     return exit_done;
@@ -104,6 +106,7 @@ class zygote_life {
 
  private:
   static constexpr auto grace_for_running_tasks = std::chrono::milliseconds(100);
+  static constexpr auto longest_launch = std::chrono::seconds(60);
   static constexpr auto longest_farewell = std::chrono::seconds(1);
 
   void reach(launch_step step) const {
@@ -128,6 +131,7 @@ class zygote_life {
     ::prctl(PR_SET_NAME, "lk-zygote");
     ::prctl(PR_SET_CHILD_SUBREAPER, 1);
     ignore_signals_meant_for_the_host();
+    limit_.emplace(longest_launch); // where a copied lock hangs us and the host is gone, nobody else ends us
     set_signal_mask({SIGCHLD});
     leave_only_by_underscore_exit();
     reach(launch_step::descriptors);
@@ -263,6 +267,7 @@ class zygote_life {
   control_socket& host_;
   int host_pidfd_;
   base::unique_fd child_ended_;
+  std::optional<life_limit> limit_;
   std::vector<pid_t> workers_; ///< by worker number; 0: none
   task_clock clock_;
   std::deque<news> outbox_; ///< what the socket had no room for yet

@@ -18,7 +18,7 @@ class outlet {
 
   /// Takes one record (log_record.hpp). The bytes are the caller's again when it returns.
   /// Blocks: as the transport does; it must be bounded by the peer's life.
-  /// Threads: the relay sink calls it from one thread at a time.
+  /// Threads: any number at a time; a lock of its own must not be held while user code runs.
   /// Throws: anything; the record is then lost, and the worker's code does not notice. It must not log.
   virtual void send(std::span<const std::byte> record) = 0;
 };

@@ -5,7 +5,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -33,10 +32,9 @@ class relay_sink final : public spdlog::sinks::sink {
   void log(const spdlog::details::log_msg& message) override {
     if (::getpid() != owner_) return;
     try {
-      const std::lock_guard lock(mutex_);
-      buffer_.clear();
-      encode_log_record(record_of(message), buffer_);
-      out_.send(buffer_.bytes());
+      wire::writer buffer;
+      encode_log_record(record_of(message), buffer);
+      out_.send(buffer.bytes());
     } catch (...) { // nobody in this process can be told
     }
   }
@@ -66,8 +64,6 @@ class relay_sink final : public spdlog::sinks::sink {
   // spdlog caches a thread's id, and the cache of the forking thread is copied into the child.
   const std::uint64_t inherited_thread_ = spdlog::details::os::thread_id();
   const std::uint64_t own_thread_ = static_cast<std::uint64_t>(::gettid());
-  std::mutex mutex_; // guards buffer_ and the outlet
-  wire::writer buffer_;
 };
 
 /// A formatter that relays the record and formats nothing. It is the registry's formatter in a worker, so that a logger

@@ -23,7 +23,7 @@ namespace lk::parallel::shm {
 struct pool_page {
   alignas(64) std::atomic<std::uint32_t> host_sleeps{0}; ///< number of the sleep the host is going into; 0: awake
   alignas(64) std::atomic<std::uint32_t> launch_step{0}; ///< last step the zygote reached, for the error message
-  std::atomic<std::uint32_t> news_sent{0};               ///< messages put on the control socket
+  std::atomic<std::uint32_t> news_sent{0};               ///< messages it has, or will, put on the control socket
 };
 
 /// Written by the host only; the worker maps it read-only.
@@ -39,7 +39,7 @@ struct host_line {
 struct status_line {
   ring_position tasks_consumed;
   ring_position results_produced;
-  alignas(64) std::atomic<std::uint32_t> sleeps{0};  ///< the worker is about to wait on the bell
+  alignas(64) std::atomic<std::uint32_t> sleeps{0};  ///< number of its threads that are about to wait on the bell
   alignas(64) std::atomic<std::uint64_t> started{0}; ///< ticket + 1 of the task being run, 0 between tasks
   std::atomic<std::uint64_t> tasks_finished{0};      ///< since the worker began
   std::atomic<std::uint64_t> busy_ns{0};             ///< time spent on those, not counting waits

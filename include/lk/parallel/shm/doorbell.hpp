@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <climits>
 #include <cstdint>
 
 #include <lk/parallel/base/posix.hpp>
@@ -27,9 +28,10 @@ class futex_bell {
   /// end this process, else nobody would ring.
   void wait(std::uint32_t seen) const { ::syscall(SYS_futex, &rings_, FUTEX_WAIT, seen, nullptr, nullptr, 0); }
 
+  /// Wakes all threads that wait.
   void ring() {
     rings_.fetch_add(1, std::memory_order_release);
-    ::syscall(SYS_futex, &rings_, FUTEX_WAKE, 1, nullptr, nullptr, 0);
+    ::syscall(SYS_futex, &rings_, FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0);
   }
 
  private:
@@ -41,8 +43,8 @@ static_assert(sizeof(futex_bell) == sizeof(std::uint32_t));
 class event_bell {
  public:
   event_bell()
-      : fd_(base::check("eventfd", base::remedy_for_descriptors,
-                        [] { return ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); })) {}
+      : fd_(base::above_stdio(base::unique_fd(base::check("eventfd", base::remedy_for_descriptors,
+                                                          [] { return ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); })))) {}
 
   int fd() const { return fd_.get(); }
 

@@ -30,12 +30,17 @@ class backend_pools {
 
   /// Sizes the pools of the process, and OpenMP for this thread. -1 leaves everything alone.
   void set(int n) const {
+    set_libraries(n);
+    set_for_this_thread(n);
+  }
+
+  /// Only the pools of the process. -1 leaves them alone.
+  void set_libraries(int n) const {
     if (n < 1) return;
     if (openblas_ != nullptr) openblas_(n);
     if (openblas64_ != nullptr) openblas64_(n);
     if (mkl_ != nullptr) mkl_(n);
     if (blis_ != nullptr) blis_(n);
-    set_for_this_thread(n);
   }
 
   /// Only what belongs to the calling thread: OpenMP's count is a variable of each thread (OpenMP 5.2, section 2.2).
