@@ -120,8 +120,8 @@ TEST_CASE("a reservation that is forgotten leaves no trace") {
   }
 }
 
-TEST_CASE("a million frames of all sizes pass between two threads untorn and in order") {
-  constexpr std::uint64_t n_frames = 1'000'000;
+TEST_CASE("many frames of all sizes pass between two threads untorn and in order") {
+  constexpr std::uint64_t n_frames = 100'000;
   test_ring ring(1 << 14);
   std::thread producer([&] {
     auto writer = ring.writer();
