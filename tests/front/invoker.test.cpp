@@ -2,6 +2,7 @@
 #include "front/back_ends.hpp"
 #include "support/catch.hpp"
 #include "support/leak_guard.hpp"
+#include "support/ranges.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -23,17 +24,12 @@
 #include <lk/parallel.hpp>
 
 using namespace lk::parallel;
+using lk::parallel::testing::collect;
 
 namespace {
 
 const std::vector<int> model{10, 20, 30};
 constexpr auto add = [](const std::vector<int>& m, int x) { return m[0] + x; };
-
-template <class Range> auto collect(Range&& range) {
-  std::vector<std::ranges::range_value_t<Range>> all;
-  for (auto& element : range) all.push_back(std::move(element));
-  return all;
-}
 
 struct user {
   std::string name;

@@ -2,6 +2,7 @@
 #include "front/back_ends.hpp"
 #include "support/catch.hpp"
 #include "support/in_child.hpp"
+#include "support/ranges.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -26,18 +27,13 @@
 // Ways in which invokers have hung, crashed or broken a promise, each found once.
 
 using namespace lk::parallel;
+using lk::parallel::testing::count;
 using lk::parallel::testing::exited;
 using lk::parallel::testing::in_child;
 
 namespace {
 
 const std::vector<int> model{10};
-
-template <class Range> std::size_t count(Range&& range) {
-  std::size_t n = 0;
-  for ([[maybe_unused]] auto& element : range) ++n;
-  return n;
-}
 
 struct with_const_member {
   const int a;
