@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstring>
 #include <functional>
+#include <mutex>
 #include <span>
 #include <stdexcept>
 #include <thread>
@@ -46,6 +47,7 @@ class pipe_outlet final : public report::outlet {
  public:
   explicit pipe_outlet(int fd) : fd_(fd) {}
   void send(std::span<const std::byte> record) override {
+    const std::lock_guard lock(mutex_);
     const std::uint64_t n = record.size();
     if (!write_all(fd_, &n, sizeof n) || !write_all(fd_, record.data(), record.size()))
       throw std::runtime_error("the pipe is broken");
@@ -53,6 +55,7 @@ class pipe_outlet final : public report::outlet {
 
  private:
   int fd_;
+  std::mutex mutex_;
 };
 
 struct child_report {
