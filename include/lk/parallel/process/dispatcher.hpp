@@ -113,7 +113,7 @@ class dispatcher {
     return true;
   }
 
-  static constexpr std::size_t largest_batch = 32;
+  static constexpr std::size_t largest_batch = 512;
 
   std::deque<worker_slot> slots_;
   std::deque<parked_task> parked_;
