@@ -224,13 +224,13 @@ template <class Work, class Arg> class thread_backend {
   std::mutex mutex_; // guards what follows, up to the blank line
   std::condition_variable work_there_, result_there_;
   std::deque<task> queue_;
-  std::vector<std::pair<std::size_t, outcome<result>>> finished_;
+  std::deque<std::pair<std::size_t, outcome<result>>> finished_; // a deque: growing moves no result, which may throw
   std::optional<std::pair<int, std::string>> init_failure_;
   base::queue_depth depth_;
   bool ending_ = false;
   bool interrupted_ = false;
 
-  std::vector<std::pair<std::size_t, outcome<result>>> handed_over_; // the consumer's own, as the next three
+  std::deque<std::pair<std::size_t, outcome<result>>> handed_over_; // the consumer's own, as the next three
   std::size_t n_submitted_ = 0, n_handed_over_ = 0;
   std::size_t room_ = 0;
   std::atomic<std::size_t> n_running_{0};
