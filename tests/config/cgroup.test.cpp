@@ -1,45 +1,20 @@
 // lk-parallel | SPDX-License-Identifier: MIT
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
+#include <optional>
 #include <string>
 
+#include <config/fake_machine.hpp>
 #include <lk/parallel/config/cgroup.hpp>
 #include <support/catch.hpp>
 
 using namespace lk::parallel;
-namespace fs = std::filesystem;
+using testing::fake_machine;
 
 namespace {
 
-/// A made-up file system in a temporary folder.
-class fake_machine {
- public:
-  fake_machine() {
-    std::string pattern = (fs::temp_directory_path() / "lk-parallel-cgroup-XXXXXX").string();
-    REQUIRE(::mkdtemp(pattern.data()) != nullptr);
-    root_ = pattern;
-  }
-  ~fake_machine() { fs::remove_all(root_); }
-  fake_machine(const fake_machine&) = delete;
-  fake_machine& operator=(const fake_machine&) = delete;
-
-  fake_machine& with(const std::string& path, const std::string& text) {
-    fs::create_directories((root_ + path).substr(0, (root_ + path).rfind('/')));
-    std::ofstream(root_ + path) << text;
-    return *this;
-  }
-  fake_machine& with_quota_v1(const std::string& folder, const std::string& quota, const std::string& period) {
-    return with(folder + "/cpu.cfs_quota_us", quota + "\n").with(folder + "/cpu.cfs_period_us", period + "\n");
-  }
-  std::optional<int> limit() const { return config::cgroup_cpu_limit(root_); }
-
- private:
-  std::string root_;
-};
-
 const std::string v2_mount = "30 24 0:26 / /sys/fs/cgroup rw,nosuid shared:9 - cgroup2 cgroup2 rw,nsdelegate\n";
 const std::string v1_mount = "33 30 0:29 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n";
+
+std::optional<int> limit(const fake_machine& machine) { return config::cgroup_cpu_limit(machine.root()); }
 
 /// A version 2 machine whose process is in `group`.
 fake_machine& in_v2_group(fake_machine& machine, const std::string& group) {
@@ -51,9 +26,9 @@ fake_machine& in_v2_group(fake_machine& machine, const std::string& group) {
 
 TEST_CASE("without control groups there is no limit") {
   fake_machine machine;
-  CHECK_FALSE(machine.limit());
+  CHECK_FALSE(limit(machine));
   machine.with("/proc/self/mountinfo", "24 1 8:1 / / rw - ext4 /dev/sda1 rw\n").with("/proc/self/cgroup", "0::/\n");
-  CHECK_FALSE(machine.limit());
+  CHECK_FALSE(limit(machine));
 }
 
 TEST_CASE("a version 2 quota is rounded up to whole CPUs, at least 1") {
@@ -78,29 +53,29 @@ TEST_CASE("a version 2 quota is rounded up to whole CPUs, at least 1") {
                                                     {"9000000000000 1\n", 1000000}}));
   fake_machine machine;
   in_v2_group(machine, "/user.slice/job").with("/sys/fs/cgroup/user.slice/job/cpu.max", text);
-  CHECK(machine.limit() == cpus);
+  CHECK(limit(machine) == cpus);
 }
 
 TEST_CASE("the least quota of a group and its ancestors counts") {
   fake_machine machine;
   in_v2_group(machine, "/a/b/c").with("/sys/fs/cgroup/a/b/c/cpu.max", "max 100000\n");
-  CHECK_FALSE(machine.limit());
+  CHECK_FALSE(limit(machine));
   machine.with("/sys/fs/cgroup/a/cpu.max", "600000 100000\n");
-  CHECK(machine.limit() == 6);
+  CHECK(limit(machine) == 6);
   machine.with("/sys/fs/cgroup/a/b/cpu.max", "300000 100000\n");
-  CHECK(machine.limit() == 3);
+  CHECK(limit(machine) == 3);
   machine.with("/sys/fs/cgroup/a/b/c/cpu.max", "800000 100000\n");
-  CHECK(machine.limit() == 3);
+  CHECK(limit(machine) == 3);
   machine.with("/sys/fs/cgroup/cpu.max", "200000 100000\n");
-  CHECK(machine.limit() == 2);
+  CHECK(limit(machine) == 2);
   machine.with("/sys/fs/cgroup/a/b2/cpu.max", "100000 100000\n"); // a sibling
-  CHECK(machine.limit() == 2);
+  CHECK(limit(machine) == 2);
 }
 
 TEST_CASE("a process in the topmost group has the quota that is seen there") {
   fake_machine machine;
   in_v2_group(machine, "/").with("/sys/fs/cgroup/cpu.max", "300000 100000\n");
-  CHECK(machine.limit() == 3);
+  CHECK(limit(machine) == 3);
 }
 
 TEST_CASE("a version 1 quota counts, -1 is none") {
@@ -108,11 +83,11 @@ TEST_CASE("a version 1 quota counts, -1 is none") {
   machine.with("/proc/self/mountinfo", v1_mount)
       .with("/proc/self/cgroup", "5:memory:/other\n4:cpu,cpuacct:/job\n0::/\n");
   machine.with_quota_v1("/sys/fs/cgroup/cpu,cpuacct/job", "-1", "100000");
-  CHECK_FALSE(machine.limit());
+  CHECK_FALSE(limit(machine));
   machine.with_quota_v1("/sys/fs/cgroup/cpu,cpuacct/job", "350000", "100000");
-  CHECK(machine.limit() == 4);
+  CHECK(limit(machine) == 4);
   machine.with_quota_v1("/sys/fs/cgroup/cpu,cpuacct", "150000", "100000");
-  CHECK(machine.limit() == 2);
+  CHECK(limit(machine) == 2);
 }
 
 TEST_CASE("only the hierarchy with the cpu controller counts in version 1") {
@@ -120,7 +95,7 @@ TEST_CASE("only the hierarchy with the cpu controller counts in version 1") {
   machine.with("/proc/self/mountinfo", "33 30 0:29 / /sys/fs/cgroup/cpuset rw - cgroup cgroup rw,cpuset\n")
       .with("/proc/self/cgroup", "4:cpuset:/\n3:cpu:/\n")
       .with_quota_v1("/sys/fs/cgroup/cpuset", "100000", "100000");
-  CHECK_FALSE(machine.limit());
+  CHECK_FALSE(limit(machine));
 }
 
 TEST_CASE("both versions at once: the lesser quota counts") {
@@ -131,9 +106,9 @@ TEST_CASE("both versions at once: the lesser quota counts") {
       .with("/proc/self/cgroup", "4:cpu,cpuacct:/job\n0::/job\n")
       .with_quota_v1("/sys/fs/cgroup/cpu,cpuacct/job", "400000", "100000")
       .with("/sys/fs/cgroup/unified/job/cpu.max", "300000 100000\n");
-  CHECK(machine.limit() == 3);
+  CHECK(limit(machine) == 3);
   machine.with_quota_v1("/sys/fs/cgroup/cpu,cpuacct/job", "200000", "100000");
-  CHECK(machine.limit() == 2);
+  CHECK(limit(machine) == 2);
 }
 
 TEST_CASE("a container that sees only its own group finds its quota at the mount point") {
@@ -141,18 +116,18 @@ TEST_CASE("a container that sees only its own group finds its quota at the mount
   machine.with("/proc/self/mountinfo", "33 30 0:29 /docker/0a1b /sys/fs/cgroup/cpu ro - cgroup cgroup rw,cpu\n")
       .with("/proc/self/cgroup", "4:cpu:/docker/0a1b\n")
       .with_quota_v1("/sys/fs/cgroup/cpu", "200000", "100000");
-  CHECK(machine.limit() == 2);
+  CHECK(limit(machine) == 2);
   machine.with("/proc/self/cgroup", "4:cpu:/docker/0a1b/inner\n")
       .with_quota_v1("/sys/fs/cgroup/cpu/inner", "100000", "100000");
-  CHECK(machine.limit() == 1);
+  CHECK(limit(machine) == 1);
   machine.with("/proc/self/cgroup", "4:cpu:/docker/0a1bc\n"); // not below the mounted group
-  CHECK(machine.limit() == 2);
+  CHECK(limit(machine) == 2);
 }
 
 TEST_CASE("a group outside of the namespace is judged by the mount point") {
   fake_machine machine;
   in_v2_group(machine, "/../elsewhere").with("/sys/fs/cgroup/cpu.max", "500000 100000\n");
-  CHECK(machine.limit() == 5);
+  CHECK(limit(machine) == 5);
 }
 
 TEST_CASE("mount points and groups may hold blanks and colons") {
@@ -160,7 +135,7 @@ TEST_CASE("mount points and groups may hold blanks and colons") {
   machine.with("/proc/self/mountinfo", "30 24 0:26 / /sys/fs/my\\040cgroup rw - cgroup2 cgroup2 rw\n")
       .with("/proc/self/cgroup", "0::/a:b c\n")
       .with("/sys/fs/my cgroup/a:b c/cpu.max", "200000 100000\n");
-  CHECK(machine.limit() == 2);
+  CHECK(limit(machine) == 2);
 }
 
 TEST_CASE("broken lines are passed over") {
@@ -168,5 +143,5 @@ TEST_CASE("broken lines are passed over") {
   machine.with("/proc/self/mountinfo", "\nnonsense\n1 2 3\n - \n" + v2_mount)
       .with("/proc/self/cgroup", "\nnonsense\n:\n0::/job\n")
       .with("/sys/fs/cgroup/job/cpu.max", "200000 100000\n");
-  CHECK(machine.limit() == 2);
+  CHECK(limit(machine) == 2);
 }

@@ -18,7 +18,7 @@
 
 namespace lk::parallel::config {
 
-/// A mounted hierarchy that can limit CPU time, and where this process is in it.
+/// A mounted hierarchy with the controller that is asked for, and where this process is in it.
 struct cgroup_mount {
   bool unified = false;   ///< version 2
   std::string root;       ///< the group that is seen at the mount point
@@ -50,8 +50,8 @@ inline std::string unescape_mount_path(std::string_view text) {
   return path;
 }
 
-/// The hierarchies with a cpu controller among the lines of a mountinfo file.
-inline std::vector<cgroup_mount> find_cgroup_mounts(const std::string& mountinfo) {
+/// The hierarchies with that controller ("cpu", "memory") among the lines of a mountinfo file.
+inline std::vector<cgroup_mount> find_cgroup_mounts(const std::string& mountinfo, std::string_view controller) {
   std::vector<cgroup_mount> found;
   std::istringstream lines(mountinfo);
   for (std::string line; std::getline(lines, line);) {
@@ -61,21 +61,22 @@ inline std::vector<cgroup_mount> find_cgroup_mounts(const std::string& mountinfo
     std::string id, parent, device, root, point, type, source, options;
     before >> id >> parent >> device >> root >> point;
     after >> type >> source >> options;
-    if (type != "cgroup2" && (type != "cgroup" || !has_word(options, "cpu"))) continue;
+    if (type != "cgroup2" && (type != "cgroup" || !has_word(options, controller))) continue;
     found.push_back({type == "cgroup2", unescape_mount_path(root), unescape_mount_path(point)});
   }
   return found;
 }
 
 /// This process's group in a hierarchy, from the lines of /proc/self/cgroup ("id:controllers:path").
-inline std::optional<std::string> find_own_group(const std::string& proc_self_cgroup, bool unified) {
+inline std::optional<std::string> find_own_group(const std::string& proc_self_cgroup, bool unified,
+                                                 std::string_view controller) {
   std::istringstream lines(proc_self_cgroup);
   for (std::string line; std::getline(lines, line);) {
     const std::size_t first = line.find(':');
     const std::size_t second = first == std::string::npos ? first : line.find(':', first + 1);
     if (second == std::string::npos) continue;
     const std::string_view controllers = std::string_view(line).substr(first + 1, second - first - 1);
-    if (unified ? controllers.empty() : has_word(controllers, "cpu")) return line.substr(second + 1);
+    if (unified ? controllers.empty() : has_word(controllers, controller)) return line.substr(second + 1);
   }
   return std::nullopt;
 }
@@ -123,8 +124,8 @@ inline std::optional<int> cgroup_cpu_limit(const std::string& root) {
   const std::string mounts = base::read_small_file(root + "/proc/self/mountinfo").value_or("");
   const std::string groups = base::read_small_file(root + "/proc/self/cgroup").value_or("");
   std::optional<double> least;
-  for (const cgroup_mount& mount : find_cgroup_mounts(mounts)) {
-    const std::optional<std::string> group = find_own_group(groups, mount.unified);
+  for (const cgroup_mount& mount : find_cgroup_mounts(mounts, "cpu")) {
+    const std::optional<std::string> group = find_own_group(groups, mount.unified, "cpu");
     if (!group) continue;
     std::string path = path_below_mount(*group, mount.root);
     while (true) {
