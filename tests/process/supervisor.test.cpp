@@ -8,10 +8,14 @@
 #include <cstring>
 #include <map>
 #include <random>
+#include <sstream>
 #include <string>
 #include <vector>
 
 #include <sys/mman.h>
+
+#include <spdlog/sinks/ostream_sink.h>
+#include <spdlog/spdlog.h>
 
 #include <lk/parallel/process/supervisor.hpp>
 
@@ -23,8 +27,10 @@ namespace {
 
 /// What came of a map, by index.
 struct collector final : process::answer_sink {
-  void on_result(std::uint64_t index, int, std::span<const std::byte> bytes) override {
-    results[index] = wire::reader(bytes).get<std::uint64_t>();
+  void on_result(std::uint64_t index, int, const wire::message& message) override {
+    const auto value = wire::reader(message.bytes).get<std::uint64_t>();
+    message.require_intact();
+    results[index] = value;
   }
   void on_failure(std::uint64_t index, int, task_stage, const wire::failure& what) override {
     failures[index] = what.message;
@@ -180,7 +186,8 @@ TEST_CASE("messages far larger than the rings arrive whole in both directions") 
   spec.task_ring_bytes = spec.result_ring_bytes = 4096;
   supervisor pool(spec);
   struct sum_sink final : process::answer_sink {
-    void on_result(std::uint64_t, int, std::span<const std::byte> bytes) override {
+    void on_result(std::uint64_t, int, const wire::message& message) override {
+      const auto bytes = message.bytes;
       good = good && bytes.size() == 100'000 && bytes.front() == std::byte{1} && bytes.back() == std::byte{1};
       ++n;
     }
@@ -207,7 +214,7 @@ TEST_CASE("messages far larger than the rings arrive whole in both directions") 
   REQUIRE(sink.good);
 }
 
-TEST_CASE("a worker that writes over everything it can costs answers of its own at most, and the pool goes on") {
+TEST_CASE("a worker that writes over everything it can gives no wrong result, and the pool goes on") {
   supervisor pool(spec_for(2));
   for (std::uint64_t seed = 1; seed <= 30; ++seed) {
     collector sink;
@@ -225,7 +232,11 @@ TEST_CASE("a worker that writes over everything it can costs answers of its own 
     };
     run(pool, scribbler, 200, sink);
     REQUIRE(sink.losses.size() + sink.results.size() == 200); // each task was answered, once
-    for (const auto& [index, what] : sink.losses) REQUIRE(loss(sink, index).task == index);
+    require_squares(sink, 200);
+    for (const auto& [index, what] : sink.losses) {
+      REQUIRE(loss(sink, index).task == index);
+      REQUIRE(loss(sink, index).kind == loss_kind::protocol);
+    }
     collector next;
     run(pool, &square, 200, next);
     REQUIRE(next.results.size() == 200);
@@ -271,4 +282,77 @@ TEST_CASE("a pool whose zygote was killed says so and leaves nothing behind") {
     REQUIRE_THROWS_AS(pool.begin_map(&square, 0), worker_lost);
   }
   REQUIRE(guard.difference() == "");
+}
+
+TEST_CASE("a task that nobody wants any more is ended after a grace, and the next map's tasks are not blamed") {
+  const shm::segment shared(4096);
+  auto& n_stuck = *new (shared.bytes().data()) std::atomic<int>(0);
+  auto spec = spec_for(2);
+  spec.function_state = &n_stuck;
+  supervisor pool(spec);
+  collector sink;
+  pool.begin_map(
+      [](void* state, running_task&) {
+        ++*static_cast<std::atomic<int>*>(state);
+        while (true) ::pause();
+      },
+      0);
+  for (int sent = 0; sent < 4 && pool.has_room(); ++sent)
+    pool.submit([](wire::writer& out) { out.put(std::uint64_t{0}); });
+  const std::atomic<bool> interrupted{false};
+  while (n_stuck < 2) pool.pump(sink); // the workers are forked meanwhile
+  pool.abandon_map();
+  collector next;
+  run(pool, &square, 100, next);
+  REQUIRE(next.results.size() == 100);
+  require_squares(next, 100);
+  REQUIRE(sink.n() == 0);
+  REQUIRE(n_stuck == 2);
+}
+
+TEST_CASE("a worker that the kernel kills for memory is told as such") {
+  const shm::segment shared(4096);
+  auto& kills = *new (shared.bytes().data()) std::atomic<std::uint64_t>(0);
+  auto spec = spec_for(2);
+  spec.function_state = &kills;
+  spec.count_oom_kills = [&kills] { return kills.load(); };
+  supervisor pool(spec);
+  collector sink;
+  run(
+      pool,
+      [](void* state, running_task& task) {
+        if (task.index == 7) ++*static_cast<std::atomic<std::uint64_t>*>(state);
+        if (task.index == 7 || task.index == 30) ::raise(SIGKILL);
+        square(state, task);
+      },
+      60, sink);
+  REQUIRE(loss(sink, 7).out_of_memory);
+  REQUIRE(loss(sink, 7).peak_rss_bytes > 0);
+  REQUIRE_THAT(loss(sink, 7).what(), testing::contains("because memory ran out"));
+  REQUIRE(!loss(sink, 30).out_of_memory);
+  REQUIRE_THAT(loss(sink, 30).what(), testing::contains("if nobody ended it on purpose"));
+}
+
+TEST_CASE("a worker that crashes leaves its stack in the log") {
+  const auto before = spdlog::get(report::library_logger_name);
+  spdlog::drop(report::library_logger_name);
+  std::ostringstream lines;
+  spdlog::register_logger(std::make_shared<spdlog::logger>(report::library_logger_name,
+                                                           std::make_shared<spdlog::sinks::ostream_sink_mt>(lines)));
+  {
+    supervisor pool(spec_for(1));
+    collector sink;
+    run(
+        pool,
+        [](void* state, running_task& task) {
+          if (task.index == 5) ::raise(SIGSEGV);
+          square(state, task);
+        },
+        10, sink);
+    REQUIRE(sink.losses.size() == 1);
+  }
+  spdlog::drop(report::library_logger_name);
+  if (before) spdlog::register_logger(before);
+  REQUIRE_THAT(lines.str(), testing::contains("worker 0, at task 5, was killed by SIGSEGV"));
+  REQUIRE_THAT(lines.str(), testing::contains("\n  #2 "));
 }

@@ -57,8 +57,9 @@ inline process_inventory::named signals() {
     struct sigaction action {};
     if (::sigaction(signal, nullptr, &action) != 0) continue; // the two that glibc keeps for itself
     std::ostringstream text;
-    text << "handler " << reinterpret_cast<const void*>(action.sa_handler) << ", flags " << action.sa_flags
-         << (::sigismember(&blocked, signal) == 1 ? ", blocked" : "");
+    constexpr int restorer = 0x04000000; // SA_RESTORER: glibc adds it to whatever is set through it
+    text << "handler " << reinterpret_cast<const void*>(action.sa_handler) << ", flags "
+         << (action.sa_flags & ~restorer) << (::sigismember(&blocked, signal) == 1 ? ", blocked" : "");
     found[std::to_string(signal)] = text.str();
   }
   return found;

@@ -4,12 +4,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdint>
 #include <cstdlib>
 #include <exception>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <string>
 #include <system_error>
@@ -19,6 +21,7 @@
 #include <lk/parallel/base/error.hpp>
 #include <lk/parallel/base/posix.hpp>
 #include <lk/parallel/config/environment.hpp>
+#include <lk/parallel/config/oom_kills.hpp>
 #include <lk/parallel/initialize.hpp>
 #include <lk/parallel/invoker_options.hpp>
 #include <lk/parallel/process/loss.hpp>
@@ -161,6 +164,8 @@ class worker_pool {
       fork_workers(function_state);
     } catch (const std::system_error& no_thread) { // of std::thread; forking itself throws resource_error
       throw resource_error("pthread_create", no_thread.code().value(), base::remedy_for_processes);
+    } catch (const std::bad_alloc&) { // of oneTBB, too, which is asked to let go of its threads
+      throw resource_error("allocating memory for the workers", ENOMEM, base::remedy_for_memory);
     }
   }
 
@@ -177,6 +182,7 @@ class worker_pool {
     spec.retries = options_.retries;
     spec.task_timeout = options_.task_timeout;
     spec.core_dumps = config::read_environment_text("LK_CORE") == "1";
+    spec.count_oom_kills = [] { return config::count_oom_kills(""); };
     spec.function_state = function_state;
     spec.in_zygote = [quiesced = gate.quiesced()] { runtime::instance().become_worker(quiesced); };
     spec.in_worker = options_.worker_init;

@@ -18,6 +18,7 @@
 #include <lk/parallel/wire/argument_codec.hpp>
 #include <lk/parallel/wire/codec.hpp>
 #include <lk/parallel/wire/failure.hpp>
+#include <lk/parallel/wire/frame.hpp>
 
 // The thin typed layer over the process room: encodes arguments into the workers' rings, decodes results out of them,
 // and gives the workers the code that does the reverse around the call.
@@ -80,8 +81,10 @@ template <class Work, class Arg> class process_backend final : process::answer_s
   void end() { pool_.abandon_map(); }
 
  private:
-  void on_result(std::uint64_t index, int worker, std::span<const std::byte> encoded) override {
-    sink_->on_done(index, decode(index, worker, encoded), encoded.size());
+  void on_result(std::uint64_t index, int worker, const wire::message& message) override {
+    auto decoded = decode(index, worker, message.bytes);
+    message.require_intact();
+    sink_->on_done(index, std::move(decoded), message.bytes.size());
   }
   void on_failure(std::uint64_t index, int worker, task_stage stage, const wire::failure& what) override {
     sink_->on_done(index, outcome<result>::failed(error_of_task(what, index, worker, stage)), 0);

@@ -86,22 +86,21 @@ enum class loss_kind {
   zygote,   ///< with the process that holds the model for all workers
 };
 
-/// A worker process ended, or broke the protocol, while it was needed.
-class worker_lost : public error {
+/// What is known about the loss of a worker process.
+struct loss_facts {
+  std::optional<std::size_t> task = {}; ///< the task it was running, if any
+  loss_kind kind = loss_kind::killed;
+  int code = 0;                    ///< signal number (killed), exit status (exited), 0 else
+  int attempts = 0;                ///< how often the task was started
+  bool out_of_memory = false;      ///< the kernel, in all likelihood, killed it because memory ran out
+  std::size_t peak_rss_bytes = 0;  ///< most memory it held at a time, its share of the model included; 0: not known
+  std::string last_log_lines = {}; ///< what the worker said last, may be empty
+};
+
+/// A worker process ended, or broke the protocol, while it was needed. Its facts are its members.
+class worker_lost : public error, public loss_facts {
  public:
-  worker_lost(const std::string& sentence, std::optional<std::size_t> task_index, loss_kind how, int signal_or_status,
-              int attempts_made, std::string last_words = {})
-      : error(sentence)
-      , task(task_index)
-      , kind(how)
-      , code(signal_or_status)
-      , attempts(attempts_made)
-      , last_log_lines(std::move(last_words)) {}
-  std::optional<std::size_t> task; ///< the task it was running, if any
-  loss_kind kind;
-  int code;                   ///< signal number (killed), exit status (exited), 0 else
-  int attempts;               ///< how often the task was started
-  std::string last_log_lines; ///< what the worker said last, may be empty
+  worker_lost(const std::string& sentence, loss_facts facts) : error(sentence), loss_facts(std::move(facts)) {}
 };
 
 /// A task ran longer than invoker_options::task_timeout and its worker was killed.

@@ -12,6 +12,7 @@
 #include <lk/parallel/base/error.hpp>
 #include <lk/parallel/process/dispatcher.hpp>
 #include <lk/parallel/process/worker_slot.hpp>
+#include <lk/parallel/report/library_log.hpp>
 #include <lk/parallel/report/log_replay.hpp>
 #include <lk/parallel/wire/cursor.hpp>
 #include <lk/parallel/wire/failure.hpp>
@@ -25,7 +26,8 @@ namespace lk::parallel::process {
 /// Where answers go: called from pump(), once per task, with the task's position in its map.
 class answer_sink {
  public:
-  virtual void on_result(std::uint64_t index, int worker, std::span<const std::byte> encoded) = 0;
+  /// Calls message.require_intact() between decoding the result and believing it; what that throws comes out.
+  virtual void on_result(std::uint64_t index, int worker, const wire::message& message) = 0;
   virtual void on_failure(std::uint64_t index, int worker, task_stage stage, const wire::failure& what) = 0;
   virtual void on_loss(std::uint64_t index, std::exception_ptr what) = 0;
 
@@ -42,6 +44,8 @@ class answers {
     switch (message.kind) {
     case wire::frame_kind::log_record:
       return replay(slot, message.bytes);
+    case wire::frame_kind::log_dropped:
+      return tell_dropped(worker, message.bytes);
     case wire::frame_kind::ready:
       return;
     case wire::frame_kind::init_failed:
@@ -53,16 +57,20 @@ class answers {
     default:
       throw wire_error("a worker sent a frame of an unknown kind");
     }
-    if (slot.outstanding().empty() || slot.outstanding().front().ticket != message.ticket)
+    if (!slot.has_tasks() || static_cast<std::uint32_t>(slot.outstanding().front().ticket) != message.ticket())
       throw wire_error("a worker answered a task that it was not given");
-    const bool is_wanted = tasks_.is_wanted(message.ticket);
+    if (slot.is_sending_oldest()) throw wire_error("a worker answered a task before it had all of it");
+    const std::uint64_t ticket = slot.outstanding().front().ticket;
+    const bool is_wanted = tasks_.is_wanted(ticket);
     if (is_wanted && message.kind == wire::frame_kind::skipped)
       throw wire_error("a worker left out a task that is still wanted");
+    const std::uint64_t index = tasks_.index_of(ticket);
+    if (is_wanted && message.kind == wire::frame_kind::failure)
+      take_failure(worker, index, message, sink);
+    else if (is_wanted)
+      sink.on_result(index, worker, message);
+    slot.answered();
     ++n_taken_;
-    const std::uint64_t index = tasks_.index_of(message.ticket);
-    if (is_wanted && message.kind == wire::frame_kind::failure) return take_failure(slot, worker, index, message, sink);
-    slot.answered(); // before the sink, which may throw
-    if (is_wanted) sink.on_result(index, worker, message.bytes);
   }
 
   void take_last_words(worker_slot& slot) noexcept {
@@ -82,15 +90,21 @@ class answers {
   std::optional<std::pair<int, std::string>> take_init_failure() { return std::exchange(init_failure_, std::nullopt); }
 
  private:
-  void take_failure(worker_slot& slot, int worker, std::uint64_t index, const wire::message& message,
-                    answer_sink& sink) {
+  static void take_failure(int worker, std::uint64_t index, const wire::message& message, answer_sink& sink) {
     wire::reader reader(message.bytes);
     const auto stage = static_cast<task_stage>(reader.get<std::int32_t>());
     if (stage < task_stage::encode_argument || stage > task_stage::decode_result)
       throw wire_error("a worker reported a failure in an unknown stage");
     const wire::failure what = wire::decode_failure(reader);
-    slot.answered();
+    message.require_intact();
     sink.on_failure(index, worker, stage, what);
+  }
+
+  static void tell_dropped(int worker, std::span<const std::byte> bytes) {
+    report::library_logger()->warn(
+        "worker {}: {} log lines below level warning were dropped, because the host was busy "
+        "elsewhere and took none; take results faster, or log less",
+        worker, wire::reader(bytes).get<std::uint64_t>());
   }
 
   static void replay(worker_slot& slot, std::span<const std::byte> bytes) {

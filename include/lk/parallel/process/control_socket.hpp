@@ -16,20 +16,28 @@
 
 namespace lk::parallel::process {
 
-enum class order_kind : std::int32_t { fork_worker = 1, kill_worker, stop };
+enum class order_kind : std::int32_t {
+  fork_worker = 1,
+  kill_worker,
+  end_abandoned, ///< of any worker: see to it that tasks of abandoned maps end
+  stop,
+};
 struct order {
   order_kind kind;
   std::int32_t worker;
 };
 
-enum class news_kind : std::int32_t { hello = 1, forked, fork_failed, ended };
+enum class news_kind : std::int32_t { hello = 1, launch_failed, forked, fork_failed, ended };
 struct news {
-  news_kind kind;
-  std::int32_t worker;
-  std::int32_t pid;
-  std::int32_t value;    ///< fork_failed: errno; ended: signal number or exit status
-  std::int32_t killed;   ///< ended: 1 for a signal
-  std::uint64_t overdue; ///< ended: ticket + 1 of the task that outran its limit, 0: none
+  news_kind kind{};
+  std::int32_t worker = 0;
+  std::int32_t pid = 0;
+  std::int32_t value = 0;         ///< launch_failed, fork_failed: errno; ended: signal number or exit status
+  std::int32_t killed = 0;        ///< ended: 1 for a signal
+  std::int32_t out_of_memory = 0; ///< ended: 1 where the kernel has killed something because memory ran out
+  std::uint64_t peak_rss = 0;     ///< ended: bytes
+  char call[16] = {};             ///< launch_failed: the system call
+  std::uint64_t overdue = 0;      ///< ended: ticket + 1 of the task that outran its limit, 0: none
 };
 
 /// One end. Threads: one at a time.

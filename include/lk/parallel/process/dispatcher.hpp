@@ -86,11 +86,6 @@ class dispatcher {
     for (worker_slot& slot : slots_) slot.publish_tasks();
   }
 
-  /// Whether the worker still has a task of an earlier, abandoned map.
-  bool holds_abandoned(const worker_slot& slot) const {
-    return !slot.outstanding().empty() && !is_wanted(slot.outstanding().front().ticket);
-  }
-
   std::size_t n_busy_workers() const {
     return static_cast<std::size_t>(std::count_if(slots_.begin(), slots_.end(), [&](const worker_slot& slot) {
       return !slot.outstanding().empty() && is_wanted(slot.outstanding().back().ticket);

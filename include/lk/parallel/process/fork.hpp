@@ -6,6 +6,9 @@
 
 #include <utility>
 
+#include <lk/parallel/base/fault_point.hpp>
+#include <lk/parallel/process/coverage.hpp>
+
 // The one place where the library forks. Whatever a child does, it leaves by _exit: destructors, atexit handlers and
 // the host's statics belong to the host.
 
@@ -16,23 +19,36 @@ inline constexpr int exit_done = 0;
 inline constexpr int exit_escaped_exception = 70; ///< EX_SOFTWARE of sysexits.h
 inline constexpr int exit_init_failed = 71;
 
+/// What a worker is called in the process list, with its number behind it.
+inline constexpr const char* worker_name = "lk-worker-";
+
 /// As fork(2). Fork: the child may have been copied while another thread of this process held a lock.
-inline pid_t fork_process() noexcept { return ::fork(); }
+inline pid_t fork_process() noexcept {
+  LK_PARALLEL_FAULT_POINT("fork", return -1);
+  return ::fork();
+}
+
+/// Ends this process without running anything that the host registered to run at its exit.
+[[noreturn]] inline void leave(int status) noexcept {
+  write_coverage();
+  ::_exit(status);
+}
 
 /// The rest of a child's life: runs child_main and leaves with what it returns.
 template <class ChildMain> [[noreturn]] void live_as_child(ChildMain&& child_main) noexcept {
+  forget_coverage();
   try {
-    ::_exit(std::forward<ChildMain>(child_main)());
+    leave(std::forward<ChildMain>(child_main)());
   } catch (...) {
-    ::_exit(exit_escaped_exception);
+    leave(exit_escaped_exception);
   }
 }
 
 /// From here on, exit() and quick_exit() called by anybody in this process end it at once, before any handler or
 /// destructor that the host registered earlier (on_exit(3): handlers run in the reverse order of their registration).
 inline void leave_only_by_underscore_exit() {
-  ::on_exit([](int status, void*) { ::_exit(status); }, nullptr);
-  ::at_quick_exit([] { ::_exit(exit_done); });
+  ::on_exit([](int status, void*) { leave(status); }, nullptr);
+  ::at_quick_exit([] { leave(exit_done); });
 }
 
 } // namespace lk::parallel::process

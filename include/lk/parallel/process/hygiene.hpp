@@ -15,8 +15,14 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <iostream>
 #include <span>
 #include <vector>
+
+#ifdef __GLIBCXX__
+#include <ext/stdio_filebuf.h>
+#include <ext/stdio_sync_filebuf.h>
+#endif
 
 #include <lk/parallel/base/posix.hpp>
 
@@ -46,10 +52,15 @@ inline void ignore_signals_meant_for_the_host() {
   }
 }
 
+inline sigset_t signal_set(std::initializer_list<int> signals) {
+  sigset_t set;
+  ::sigemptyset(&set);
+  for (const int signal : signals) ::sigaddset(&set, signal);
+  return set;
+}
+
 inline void set_signal_mask(std::initializer_list<int> blocked) {
-  sigset_t mask;
-  ::sigemptyset(&mask);
-  for (const int signal : blocked) ::sigaddset(&mask, signal);
+  const sigset_t mask = signal_set(blocked);
   ::pthread_sigmask(SIG_SETMASK, &mask, nullptr);
 }
 
@@ -73,10 +84,25 @@ class life_limit {
   struct sigaction before_ {};
 };
 
+/// Streams of <iostream> that keep a buffer of their own (std::ios::sync_with_stdio(false)) go through stdio from here
+/// on, which is flushed after each task. Their old buffers live on, unreachable, with what the host had put there.
+inline void print_through_stdio() {
+#ifdef __GLIBCXX__
+  const auto redirect = [](std::ostream& stream, std::FILE* to) {
+    const auto* own = dynamic_cast<const __gnu_cxx::stdio_filebuf<char>*>(stream.rdbuf());
+    if (own != nullptr) stream.rdbuf(new __gnu_cxx::stdio_sync_filebuf<char>(to));
+  };
+  redirect(std::cout, stdout);
+  redirect(std::clog, stderr);
+  redirect(std::cerr, stderr);
+#endif
+}
+
 /// What the host had buffered belongs to the host, which will write it itself.
 inline void forget_buffered_output() {
   ::__fpurge(stdout);
   ::__fpurge(stderr);
+  print_through_stdio();
 }
 
 /// Whether a descriptor is a conversation of the host (a peer waits for its end) rather than a file.
@@ -88,15 +114,15 @@ inline bool is_conversation(int fd) {
 }
 
 /// Closes the host's sockets, pipes, epoll and event descriptors above 2, else their peers would never see an end;
-/// regular files and devices stay open.
+/// regular files and devices stay open. Throws: resource_error.
 inline void close_conversations(std::span<const int> keep) {
   std::vector<int> open_now;
-  if (DIR* listing = ::opendir("/proc/self/fd")) {
-    while (const dirent* entry = ::readdir(listing)) open_now.push_back(std::atoi(entry->d_name));
-    const int own = ::dirfd(listing);
-    open_now.erase(std::remove(open_now.begin(), open_now.end(), own), open_now.end());
-    ::closedir(listing);
-  }
+  DIR* const listing = ::opendir("/proc/self/fd");
+  if (listing == nullptr) base::throw_errno("opendir", base::remedy_for_descriptors);
+  while (const dirent* entry = ::readdir(listing)) open_now.push_back(std::atoi(entry->d_name));
+  const int own = ::dirfd(listing);
+  open_now.erase(std::remove(open_now.begin(), open_now.end(), own), open_now.end());
+  ::closedir(listing);
   for (const int fd : open_now)
     if (fd > 2 && std::find(keep.begin(), keep.end(), fd) == keep.end() && is_conversation(fd)) ::close(fd);
 }

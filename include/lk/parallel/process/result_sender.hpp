@@ -1,7 +1,9 @@
 // lk-parallel | SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -11,10 +13,13 @@
 #include <utility>
 #include <vector>
 
+#include <lk/parallel/base/deadline.hpp>
+#include <lk/parallel/base/fault_point.hpp>
 #include <lk/parallel/report/outlet.hpp>
 #include <lk/parallel/shm/channel.hpp>
 #include <lk/parallel/wire/cursor.hpp>
 #include <lk/parallel/wire/frame.hpp>
+#include <lk/parallel/wire/seal.hpp>
 
 // The worker's way to the host: results, failures and log records on its result ring, in the order in which they were
 // made. Results are built in place in the ring; what does not fit is built on the heap and sent in pieces. A full ring
@@ -34,6 +39,7 @@ class result_sender final : public report::outlet {
   /// A writer for the result of the task being run; commit() or forget() ends it. Blocks: while the ring is full.
   wire::writer& begin() {
     lock_.lock();
+    tell_dropped();
     building_ = true;
     const std::size_t wish = std::min(last_result_bytes_, shm::largest_payload(ring_.capacity()));
     return writer_.emplace(reserve(wish));
@@ -42,8 +48,7 @@ class result_sender final : public report::outlet {
   void commit(wire::frame_kind kind, std::uint64_t ticket) {
     last_result_bytes_ = writer_->size();
     if (writer_->in_place()) {
-      ring_.commit(wire::code(kind), ticket, writer_->size());
-      publish();
+      commit_frame(kind, ticket, writer_->bytes(), false);
     } else {
       send_pieces(kind, ticket, writer_->bytes());
     }
@@ -58,16 +63,24 @@ class result_sender final : public report::outlet {
   /// Sends a whole message. Blocks: while the ring is full.
   void send(wire::frame_kind kind, std::uint64_t ticket, std::span<const std::byte> message) {
     const std::lock_guard held(lock_);
+    tell_dropped();
     send_pieces(kind, ticket, message);
   }
 
   /// One log record. While this very thread is encoding a result, the record waits for the result to be complete.
-  void send(std::span<const std::byte> record) override {
+  /// Where the ring is full and stays so, those that may be dropped are, and counted.
+  void send(std::span<const std::byte> record, report::urgency how) override {
     const std::lock_guard held(lock_);
-    if (building_)
+    const bool may_drop = how == report::urgency::may_be_dropped;
+    if (may_drop && !(building_ ? deferred_bytes_ < most_deferred_bytes : finds_room(record.size()))) {
+      ++n_dropped_;
+    } else if (building_) {
+      deferred_bytes_ += record.size();
       deferred_records_.emplace_back(record.begin(), record.end());
-    else
+    } else {
+      tell_dropped();
       send_pieces(wire::frame_kind::log_record, 0, record);
+    }
   }
 
   /// Wakes the host if it sleeps, once for each of its sleeps: it may take a while until it can run.
@@ -79,37 +92,68 @@ class result_sender final : public report::outlet {
   }
 
  private:
-  void publish() {
+  static constexpr auto patience_with_host = std::chrono::milliseconds(100);
+  static constexpr std::size_t most_deferred_bytes = std::size_t{1} << 20;
+
+  /// `payload`: what lies in the room reserved last.
+  void commit_frame(wire::frame_kind kind, std::uint64_t ticket, std::span<const std::byte> payload, bool more) {
+    const std::uint16_t flags = wire::frame_flags(0, more).bits();
+    ring_.commit(wire::code(kind), wire::seal::on(wire::code(kind), flags, ticket, payload).field(), payload.size(),
+                 flags);
     ring_.publish();
     tell_host();
   }
 
   void send_pieces(wire::frame_kind kind, std::uint64_t ticket, std::span<const std::byte> message) {
-    const std::size_t largest = message.size() <= shm::largest_payload(ring_.capacity())
-                                    ? message.size()
-                                    : shm::largest_payload(ring_.capacity()) / 2;
+    const std::size_t largest = largest_piece(message.size());
     do {
       const auto piece = message.first(std::min(message.size(), largest));
       message = message.subspan(piece.size());
-      if (!piece.empty())
-        std::memcpy(reserve(piece.size()).data(), piece.data(), piece.size());
-      else
-        reserve(0);
-      ring_.commit(wire::code(kind), ticket, piece.size(), wire::frame_flags(0, !message.empty()).bits());
-      publish();
+      const auto room = reserve(piece.size());
+      if (!piece.empty()) std::memcpy(room.data(), piece.data(), piece.size());
+      commit_frame(kind, ticket, piece, !message.empty());
+      LK_PARALLEL_FAULT_POINT("piece_published");
     } while (!message.empty());
+  }
+
+  std::size_t largest_piece(std::size_t bytes) const {
+    const std::size_t largest = shm::largest_payload(ring_.capacity());
+    return bytes <= largest ? bytes : largest / 2;
   }
 
   std::span<std::byte> reserve(std::size_t bytes) {
     while (true) {
       if (const auto room = ring_.reserve(bytes)) return *room;
-      const auto seen = channel_.host->bell.state();
-      channel_.status->sleeps.fetch_add(1, std::memory_order_relaxed);
-      // seq_cst: pairs with the fence in worker_slot::wake_if_asleep.
-      std::atomic_thread_fence(std::memory_order_seq_cst);
-      if (!ring_.reserve(bytes)) channel_.host->bell.wait(seen);
-      channel_.status->sleeps.fetch_sub(1, std::memory_order_relaxed);
+      wait_for_room(bytes, [&](std::uint32_t seen) { channel_.host->bell.wait(seen); });
     }
+  }
+
+  /// Whether a log record finds room, now or within the patience; once it has run out, only now.
+  bool finds_room(std::size_t bytes) {
+    const std::size_t piece = largest_piece(bytes);
+    if (ring_.reserve(piece)) return true;
+    const auto limit = base::deadline::after(n_dropped_ == 0 ? patience_with_host : patience_with_host * 0);
+    while (!ring_.reserve(piece)) {
+      if (limit.passed()) return false;
+      wait_for_room(piece, [&](std::uint32_t seen) { channel_.host->bell.wait(seen, patience_with_host); });
+    }
+    return true;
+  }
+
+  template <class Sleep> void wait_for_room(std::size_t bytes, Sleep&& sleep) {
+    const auto seen = channel_.host->bell.state();
+    channel_.status->sleeps.fetch_add(1, std::memory_order_relaxed);
+    // seq_cst: pairs with the fence in worker_slot::wake_if_asleep.
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    LK_PARALLEL_FAULT_POINT("waiting_for_room");
+    if (!ring_.reserve(bytes)) sleep(seen);
+    channel_.status->sleeps.fetch_sub(1, std::memory_order_relaxed);
+  }
+
+  void tell_dropped() {
+    if (n_dropped_ == 0) return;
+    const std::uint64_t n = std::exchange(n_dropped_, 0);
+    send_pieces(wire::frame_kind::log_dropped, 0, std::as_bytes(std::span(&n, 1)));
   }
 
   void end_building() {
@@ -117,6 +161,7 @@ class result_sender final : public report::outlet {
     building_ = false;
     for (const auto& record : deferred_records_) send_pieces(wire::frame_kind::log_record, 0, record);
     deferred_records_.clear();
+    deferred_bytes_ = 0;
     lock_.unlock();
   }
 
@@ -130,6 +175,8 @@ class result_sender final : public report::outlet {
   std::atomic<std::uint32_t> rung_for_{0}; ///< number of the host's sleep that this worker rang for last
   bool building_ = false;
   std::vector<std::vector<std::byte>> deferred_records_;
+  std::size_t deferred_bytes_ = 0;
+  std::uint64_t n_dropped_ = 0; ///< log records, not told yet
 };
 
 } // namespace lk::parallel::process

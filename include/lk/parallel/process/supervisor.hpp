@@ -2,8 +2,6 @@
 #pragma once
 
 #include <poll.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,16 +11,21 @@
 #include <cstdint>
 #include <exception>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
 
 #include <lk/parallel/base/deadline.hpp>
+#include <lk/parallel/base/fault_point.hpp>
 #include <lk/parallel/base/spin.hpp>
 #include <lk/parallel/process/answers.hpp>
+#include <lk/parallel/process/crash_report.hpp>
 #include <lk/parallel/process/dispatcher.hpp>
 #include <lk/parallel/process/loss.hpp>
+#include <lk/parallel/process/orphans.hpp>
 #include <lk/parallel/process/zygote.hpp>
+#include <lk/parallel/report/library_log.hpp>
 #include <lk/parallel/shm/channel.hpp>
 #include <lk/parallel/wire/frame.hpp>
 
@@ -65,12 +68,17 @@ class supervisor {
   void begin_map(task_entry entry, std::uint64_t seed) {
     require_zygote();
     dispatcher_.begin_map(entry, seed);
-    map_begin_ = base::deadline::clock::now();
     deaths_in_a_row_ = 0;
     request_missing_workers();
   }
 
-  void abandon_map() { dispatcher_.abandon_map(); }
+  /// What runs of it has a grace to end by itself.
+  void abandon_map() {
+    dispatcher_.abandon_map();
+    const auto& slots = dispatcher_.slots();
+    const bool any_left = std::any_of(slots.begin(), slots.end(), [](const auto& slot) { return slot.has_tasks(); });
+    if (zygote_ && any_left) zygote_->send(order_kind::end_abandoned, -1);
+  }
   bool has_room() { return zygote_ && dispatcher_.has_room(); }
   template <class Encode> void submit(Encode&& encode) { dispatcher_.submit(std::forward<Encode>(encode)); }
 
@@ -95,7 +103,7 @@ class supervisor {
     memory_.page().host_sleeps.store(n_sleeps_, std::memory_order_relaxed);
     // seq_cst: the middle of Dekker's argument; pairs with the fence in result_sender::tell_host.
     std::atomic_thread_fence(std::memory_order_seq_cst);
-    if (!awaited()) sleep(end_abandoned_tasks());
+    if (!awaited()) sleep();
     memory_.page().host_sleeps.store(0, std::memory_order_relaxed);
   }
 
@@ -106,7 +114,8 @@ class supervisor {
       slot.channel().host->stop.store(1, std::memory_order_relaxed);
       slot.channel().host->bell.ring();
     }
-    zygote_->stop(base::deadline::after(longest_stop));
+    const auto how = zygote_->stop(base::deadline::after(counts_coverage() ? longest_stop * 15 : longest_stop));
+    if (how != exit_status::exited(exit_done)) reap_orphans(); // it has not seen its workers out
     const auto replay_only = [&](int worker) {
       worker_slot& slot = dispatcher_.slot(worker);
       answers_.take_last_words(slot);
@@ -118,10 +127,9 @@ class supervisor {
 
  private:
   static constexpr auto longest_stop = std::chrono::seconds(2);
-  static constexpr auto grace_for_abandoned_tasks = std::chrono::milliseconds(100);
 
   void require_zygote() const {
-    if (!zygote_) throw_zygote_lost();
+    if (!zygote_) throw_zygote_lost(std::nullopt);
   }
 
   /// A few at a time, so that the host's orders never have to wait for room on the socket.
@@ -143,26 +151,10 @@ class supervisor {
            std::any_of(slots.begin(), slots.end(), [](worker_slot& slot) { return slot.has_arrivals(); });
   }
 
-  /// Tasks of an earlier map that still run may go on for a grace, then they have to make room for this one. Returns
-  /// when to look again.
-  base::deadline end_abandoned_tasks() {
-    const auto grace = map_begin_ + grace_for_abandoned_tasks;
-    const bool is_over = base::deadline::clock::now() >= grace;
-    bool any_left = false;
-    for (int worker = 0; worker < n_workers(); ++worker) {
-      worker_slot& slot = dispatcher_.slot(worker);
-      if (slot.told_to_die || !dispatcher_.holds_abandoned(slot)) continue;
-      any_left = true;
-      if (!is_over) continue;
-      slot.told_to_die = true;
-      zygote_->send(order_kind::kill_worker, worker);
-    }
-    return any_left && !is_over ? base::deadline::after(grace - base::deadline::clock::now()) : base::deadline::never();
-  }
-
-  void sleep(const base::deadline& limit) {
+  void sleep() {
     pollfd watched[] = {{bell_.fd(), POLLIN, 0}, {zygote_->control_fd(), POLLIN, 0}, {zygote_->pidfd(), POLLIN, 0}};
-    if (::poll(watched, 3, limit.poll_timeout()) < 0) return; // EINTR: the caller looks around and comes back
+    LK_PARALLEL_FAULT_POINT("host_waits");
+    if (::poll(watched, 3, -1) < 0) return; // EINTR: the caller looks around and comes back
     if (watched[0].revents != 0) bell_.silence();
     if (watched[1].revents != 0 || watched[2].revents != 0) look_at_socket_ = true;
     if (watched[2].revents != 0) zygote_ended_ = true;
@@ -174,6 +166,7 @@ class supervisor {
     worker_slot& slot = dispatcher_.slot(worker);
     if (slot.broke_protocol) return;
     try {
+      slot.learn_consumed();
       while (slot.next_message([&](const wire::message& message) { answers_.take(slot, worker, message, sink); })) {
       }
     } catch (const wire_error&) {
@@ -213,60 +206,79 @@ class supervisor {
       slot.state = slot_state::vacant;
       throw resource_error("fork of a worker process", message.value, base::remedy_for_processes);
     } else if (message.kind == news_kind::ended) {
-      bury(message.worker, message.killed ? exit_status::killed(message.value) : exit_status::exited(message.value),
-           message.overdue, sink);
+      const auto how = message.killed ? exit_status::killed(message.value) : exit_status::exited(message.value);
+      bury(message.worker, {how, message.out_of_memory != 0, message.peak_rss, message.overdue}, sink);
     }
   }
 
   /// Drain first, judge then: what a dead worker had finished is delivered, the task it had started is to blame, and
   /// the others go to other workers with no attempt counted.
-  void bury(int worker, exit_status how, std::uint64_t overdue, answer_sink& sink) {
-    worker_slot& slot = dispatcher_.slot(worker);
+  void bury(int worker, const worker_end& end, answer_sink& sink) {
     std::exception_ptr sink_threw;
     try {
       drain(worker, sink);
     } catch (...) {
       sink_threw = std::current_exception(); // the dead must be buried all the same
     }
-    const bool broke_protocol = slot.broke_protocol;
-    const std::uint64_t started = slot.channel().status->started.load(std::memory_order_relaxed);
-    const std::string last_words = slot.last_log_lines();
-    auto unanswered = slot.clear();
-    const bool is_overdue = !unanswered.empty() && overdue == unanswered.front().ticket + 1;
-    const bool to_blame =
-        !unanswered.empty() && (broke_protocol || is_overdue || started == unanswered.front().ticket + 1);
+    const testimony told = question(worker);
+    auto unanswered = dispatcher_.slot(worker).clear();
+    const bool is_overdue = !unanswered.empty() && end.overdue == unanswered.front().ticket + 1;
+    const bool to_blame = !unanswered.empty() && (told.broke_protocol || is_overdue || told.had_started);
     if (to_blame && ++unanswered.front().attempt > 1 + spec_.retries) {
       const parked_task culprit = std::move(unanswered.front());
       unanswered.pop_front();
       if (dispatcher_.is_wanted(culprit.ticket)) {
         const std::uint64_t index = dispatcher_.index_of(culprit.ticket);
-        sink.on_loss(index, is_overdue
-                                ? std::make_exception_ptr(task_timeout(index, spec_.task_timeout))
-                                : task_lost(index, worker, how, broke_protocol, culprit.attempt - 1, last_words));
+        sink.on_loss(index, is_overdue ? std::make_exception_ptr(task_timeout(index, spec_.task_timeout))
+                                       : task_lost(index, worker, end, told.broke_protocol, culprit.attempt - 1,
+                                                   told.last_log_lines));
       }
     }
     dispatcher_.take_back(std::move(unanswered));
     if (sink_threw) std::rethrow_exception(sink_threw);
     if (const auto failure = answers_.take_init_failure()) throw_init_failed(failure->first, failure->second);
-    // A death in a task is that task's matter and bounded by its attempts; the others are limited here.
-    const bool got_on = to_blame || std::exchange(answers_at_last_death_, answers_.n_taken()) != answers_.n_taken();
-    deaths_in_a_row_ = got_on ? 0 : deaths_in_a_row_ + 1;
-    if (deaths_in_a_row_ > std::max(3, n_workers())) throw_crash_loop(deaths_in_a_row_, how);
+    count_death(to_blame, end);
   }
 
-  /// The workers of a dead zygote are dead or dying. Where the host is their next parent (as PID 1 or a subreaper), it
-  /// is the host that must reap them.
-  [[noreturn]] void lose_zygote() {
-    zygote_.reset();
-    int subreaper = 0;
-    ::prctl(PR_GET_CHILD_SUBREAPER, &subreaper);
-    for (worker_slot& slot : dispatcher_.slots()) {
-      if (slot.pid > 0 && (subreaper != 0 || ::getpid() == 1))
-        base::retry_eintr([&] { return ::waitpid(slot.pid, nullptr, 0); });
-      slot.clear();
+  /// What a dead worker's memory says, once everything it had answered is taken in.
+  struct testimony {
+    bool had_started = false; ///< its oldest unanswered task
+    bool broke_protocol = false;
+    std::string last_log_lines;
+  };
+
+  /// Logs the stack of a worker that crashed.
+  testimony question(int worker) {
+    worker_slot& slot = dispatcher_.slot(worker);
+    testimony told{.broke_protocol = slot.broke_protocol, .last_log_lines = slot.last_log_lines()};
+    try {
+      told.had_started = slot.had_started();
+    } catch (const wire_error&) {
+      told.broke_protocol = true;
     }
+    std::optional<std::uint64_t> task;
+    if (told.had_started && dispatcher_.is_wanted(slot.outstanding().front().ticket))
+      task = dispatcher_.index_of(slot.outstanding().front().ticket);
+    const std::string crash = crash_text(worker, task, slot.channel().status->crash);
+    if (!crash.empty()) report::report_error(crash);
+    return told;
+  }
+
+  /// A death in a task is that task's matter and bounded by its attempts; the others are limited here.
+  void count_death(bool task_to_blame, const worker_end& end) {
+    const bool got_on =
+        task_to_blame || std::exchange(answers_at_last_death_, answers_.n_taken()) != answers_.n_taken();
+    deaths_in_a_row_ = got_on ? 0 : deaths_in_a_row_ + 1;
+    if (deaths_in_a_row_ > std::max(3, n_workers())) throw_crash_loop(deaths_in_a_row_, end);
+  }
+
+  [[noreturn]] void lose_zygote() {
+    const auto how = zygote_->end_now();
+    zygote_.reset();
+    reap_orphans();
+    for (worker_slot& slot : dispatcher_.slots()) slot.clear();
     dispatcher_.abandon_map();
-    throw_zygote_lost();
+    throw_zygote_lost(how);
   }
 
   const pid_t owner_ = ::getpid();
@@ -278,7 +290,6 @@ class supervisor {
   answers answers_{dispatcher_};
   std::uint64_t workers_started_ = 0;
   std::uint32_t n_sleeps_ = 0;
-  base::deadline::clock::time_point map_begin_{};
   std::uint32_t news_heard_ = 1; ///< the hello was heard by the zygote's constructor
   bool look_at_socket_ = false;
   bool zygote_ended_ = false;

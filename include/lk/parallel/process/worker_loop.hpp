@@ -12,6 +12,7 @@
 #include <cxxabi.h>
 #include <stdio_ext.h>
 
+#include <lk/parallel/base/fault_point.hpp>
 #include <lk/parallel/base/spin.hpp>
 #include <lk/parallel/process/result_sender.hpp>
 #include <lk/parallel/process/worker_spec.hpp>
@@ -64,6 +65,7 @@ class worker_loop {
 
   void run_task(std::uint64_t ticket, int attempt, std::span<const std::byte> argument) {
     channel_.status->attempt_started(ticket);
+    LK_PARALLEL_FAULT_POINT("task_started");
     running_task task{
         ticket - map_.first_ticket, map_.seed, attempt, worker_, &channel_.host->first_live_ticket, ticket,
         wire::reader(argument),     &sender_};
@@ -71,6 +73,7 @@ class worker_loop {
       sender_.send(wire::frame_kind::skipped, ticket, {});
     else
       call(task);
+    LK_PARALLEL_FAULT_POINT("task_answered");
     channel_.status->attempt_ended();
     keep_time();
   }
@@ -112,6 +115,7 @@ class worker_loop {
     channel_.status->sleeps.fetch_add(1, std::memory_order_relaxed);
     // seq_cst: pairs with the fence in worker_slot::wake_if_asleep.
     std::atomic_thread_fence(std::memory_order_seq_cst);
+    LK_PARALLEL_FAULT_POINT("waiting_for_task");
     if (!ring_.has_frames() && !told_to_stop()) channel_.host->bell.wait(seen);
     channel_.status->sleeps.fetch_sub(1, std::memory_order_relaxed);
   }

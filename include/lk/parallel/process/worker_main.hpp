@@ -8,6 +8,8 @@
 #include <cstdio>
 #include <exception>
 
+#include <lk/parallel/base/fault_point.hpp>
+#include <lk/parallel/process/crash_handler.hpp>
 #include <lk/parallel/process/fork.hpp>
 #include <lk/parallel/process/hygiene.hpp>
 #include <lk/parallel/process/result_sender.hpp>
@@ -45,10 +47,8 @@ inline bool initialise_worker(const pool_spec& spec, int worker, result_sender& 
 /// Fork: runs in the worker, as the child_main of live_as_child.
 inline int worker_main(const pool_spec& spec, int worker, pid_t zygote, const shm::pool_memory& memory,
                        const shm::event_bell& host_bell) {
+  LK_PARALLEL_FAULT_POINT("worker_begins");
   if (!die_with_parent(zygote)) return exit_done;
-  char name[16];
-  std::snprintf(name, sizeof name, "lk-worker-%d", worker);
-  ::prctl(PR_SET_NAME, name);
   const int keep[] = {host_bell.fd()};
   close_conversations(keep);
   if (!spec.core_dumps) refuse_core_dumps();
@@ -56,6 +56,7 @@ inline int worker_main(const pool_spec& spec, int worker, pid_t zygote, const sh
   set_signal_mask({});
 
   const shm::channel channel = memory.at(worker);
+  crash_handler::install(channel.status->crash);
   result_sender sender(channel, memory.page(), host_bell);
   report::relay_loggers(sender, worker);
   bool healthy = false;

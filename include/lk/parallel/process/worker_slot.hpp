@@ -54,10 +54,10 @@ class worker_slot {
   slot_state state = slot_state::vacant;
   pid_t pid = 0;
   bool broke_protocol = false;
-  bool told_to_die = false;
 
   const shm::channel& channel() const { return channel_; }
   const std::deque<sent_task>& outstanding() const { return outstanding_; }
+  bool has_tasks() const { return !outstanding_.empty(); }
   std::size_t depth() const { return depth_.get(); }
 
   /// Whether another task may be sent now.
@@ -110,8 +110,7 @@ class worker_slot {
   void continue_sending() {
     if (!sending_) return;
     sent_task& task = outstanding_.back();
-    seen_consumed_ = channel_.status->tasks_consumed.bytes.load(std::memory_order_acquire);
-    if (outstanding_.size() == 1) believe_pieces_are_read(task);
+    if (outstanding_.size() == 1) reuse_what_was_read();
     const std::size_t largest = shm::largest_payload(tasks_->capacity()) / 2;
     while (sent_bytes_ < task.on_heap->size()) {
       const std::size_t bytes = std::min(largest, task.on_heap->size() - sent_bytes_);
@@ -128,9 +127,23 @@ class worker_slot {
     sending_ = false;
   }
 
+  /// Takes in how far the worker says it has read its tasks, which matters while a message travels in pieces.
+  /// Throws: wire_error where it has not been sent as much.
+  void learn_consumed() {
+    // acquire: pairs with the release in ring_reader::publish; what is freed is not read any more.
+    const std::uint64_t claimed = channel_.status->tasks_consumed.bytes.load(std::memory_order_acquire);
+    if (claimed > tasks_->position() || claimed % shm::frame_alignment != 0)
+      throw wire_error("a worker claims to have read more than it was sent");
+    seen_consumed_ = claimed;
+  }
+
+  /// Whether the oldest outstanding task has been sent in part only: it cannot have been answered.
+  bool is_sending_oldest() const { return sending_ && outstanding_.size() == 1; }
+
   /// The oldest outstanding task has been answered: its bytes may be overwritten.
   void answered() {
     freed_.bytes.store(outstanding_.front().ring_end, std::memory_order_relaxed);
+    last_answered_ = outstanding_.front().ticket + 1;
     outstanding_.pop_front();
     ++n_answered_;
   }
@@ -155,11 +168,14 @@ class worker_slot {
   template <class Fn> bool next_message(Fn&& fn) {
     while (const auto frame = results_->peek()) {
       const auto [header, payload] = *frame;
+      const wire::seal sealed(header.ticket);
       const auto whole =
-          result_pieces_.add(header.kind, header.ticket, wire::frame_flags(header.flags).more(), payload);
+          result_pieces_.add(header.kind, sealed.ticket(), wire::frame_flags(header.flags).more(), payload);
+      if (!sealed.is_whole(header.kind, header.flags, payload)) throw wire_error("a worker's frame was written over");
       results_->pop(); // its memory stays as it is until free_results()
       if (whole) {
-        fn(wire::message{static_cast<wire::frame_kind>(header.kind), header.ticket, *whole});
+        const bool is_copy = whole->data() != payload.data();
+        fn(wire::message{static_cast<wire::frame_kind>(header.kind), header.flags, sealed, *whole, is_copy});
         return true;
       }
       free_results(); // the worker may be waiting for room for the next piece
@@ -180,6 +196,17 @@ class worker_slot {
     if (broke_protocol) return false;
     return results_->has_frames() ||
            (sending_ && channel_.status->tasks_consumed.bytes.load(std::memory_order_relaxed) != seen_consumed_);
+  }
+
+  /// Whether the worker, dead by now, was at its oldest unanswered task.
+  /// Throws: wire_error where what it wrote about that cannot be true.
+  bool had_started() const {
+    const std::uint64_t oldest = outstanding_.empty() ? 0 : outstanding_.front().ticket + 1;
+    const std::uint64_t started = channel_.status->started.load(std::memory_order_relaxed);
+    const std::uint64_t noted = ~channel_.status->not_started.load(std::memory_order_relaxed);
+    const bool is_possible = noted == 0 || noted == oldest || noted == last_answered_;
+    if (!is_possible || (started != 0 && started != noted)) throw wire_error("a worker's status line was written over");
+    return started != 0 && started == oldest;
   }
 
   /// For the report of a death: keeps the last few lines that the worker logged.
@@ -225,10 +252,10 @@ class worker_slot {
     results_.emplace(channel_.results, channel_.status->results_produced, channel_.host->results_consumed);
     result_pieces_.reset();
     outstanding_.clear();
-    sending_ = unpublished_ = map_announced_ = broke_protocol = told_to_die = false;
+    sending_ = unpublished_ = map_announced_ = broke_protocol = false;
     seen_tasks_ = seen_busy_ = seen_consumed_ = freed_results_ = 0;
     depth_ = {};
-    n_answered_ = 0;
+    last_answered_ = n_answered_ = 0;
     last_log_lines_.clear();
     state = slot_state::vacant;
     pid = 0;
@@ -236,10 +263,9 @@ class worker_slot {
 
   /// Room on the task ring is freed by answers, not by the position the worker claims, because what is unanswered must
   /// be there to be sent again. The exception is a message in pieces, which the host keeps on its heap.
-  void believe_pieces_are_read(const sent_task& task) {
-    const auto claimed = seen_consumed_;
-    const auto known = freed_.bytes.load(std::memory_order_relaxed);
-    if (claimed > known) freed_.bytes.store(std::min(claimed, task.ring_end), std::memory_order_relaxed);
+  void reuse_what_was_read() {
+    if (seen_consumed_ > freed_.bytes.load(std::memory_order_relaxed))
+      freed_.bytes.store(seen_consumed_, std::memory_order_relaxed);
   }
 
   void announce() {
@@ -276,6 +302,7 @@ class worker_slot {
   std::uint64_t seen_tasks_ = 0, seen_busy_ = 0;
   std::uint64_t seen_consumed_ = 0; ///< the worker's last known claim, while a message travels in pieces
   std::uint64_t freed_results_ = 0;
+  std::uint64_t last_answered_ = 0; ///< ticket + 1; 0: none
   std::uint64_t n_answered_ = 0;
   std::deque<std::string> last_log_lines_;
   std::size_t sent_bytes_ = 0;

@@ -50,9 +50,10 @@ struct pool_spec {
   int retries = 0;
   std::chrono::milliseconds task_timeout{0}; ///< 0: none
   bool core_dumps = false;
-  void* function_state = nullptr;     ///< handed to every task_entry
-  std::function<void()> in_zygote;    ///< runs in the zygote before it says hello
-  std::function<void(int)> in_worker; ///< runs in each worker before its first task (worker_init)
+  std::function<std::uint64_t()> count_oom_kills; ///< runs in the zygote: kills by the kernel, for memory, so far
+  void* function_state = nullptr;                 ///< handed to every task_entry
+  std::function<void()> in_zygote;                ///< runs in the zygote before it says hello
+  std::function<void(int)> in_worker;             ///< runs in each worker before its first task (worker_init)
   std::function<void(const std::function<void()>&)> around_tasks; ///< runs the worker's loop under its thread budget
 };
 

@@ -15,8 +15,10 @@
 #include <utility>
 
 #include <lk/parallel/base/deadline.hpp>
+#include <lk/parallel/base/fault_point.hpp>
 #include <lk/parallel/base/posix.hpp>
 #include <lk/parallel/process/control_socket.hpp>
+#include <lk/parallel/process/exit_status.hpp>
 #include <lk/parallel/process/fork.hpp>
 #include <lk/parallel/process/worker_spec.hpp>
 #include <lk/parallel/process/zygote_main.hpp>
@@ -60,20 +62,20 @@ class zygote {
   bool send(order_kind kind, int worker) const { return control_.send(order{kind, worker}); }
   auto try_receive() const { return control_.try_receive<news>(); }
 
+  /// Gives how it ended, where that can be known.
   /// Blocks: until the zygote has ended its workers and itself, at most until the limit; then it is killed.
-  void stop(const base::deadline& limit) {
+  std::optional<exit_status> stop(const base::deadline& limit) {
     send(order_kind::stop, -1);
-    if (!wait_for_end(limit)) return end_now();
-    reap();
+    return wait_for_end(limit) ? reap() : end_now();
   }
 
-  /// Kills and reaps it. Its workers die with it.
-  void end_now() {
+  /// Kills and reaps it. Its workers die with it. Gives how it ended, where that can be known.
+  std::optional<exit_status> end_now() {
     if (pidfd_)
       ::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);
     else if (::waitpid(pid_, nullptr, WNOHANG) == 0)
       ::kill(pid_, SIGKILL);
-    reap();
+    return reap();
   }
 
  private:
@@ -95,7 +97,10 @@ class zygote {
           error = errno;
         });
         if (forked == 0)
-          live_as_child([&] { return zygote_life(spec, memory, host_bell, end, host_pidfd.get()).run(); });
+          live_as_child([&] {
+            LK_PARALLEL_FAULT_POINT("zygote_begins");
+            return zygote_life(spec, memory, host_bell, end, host_pidfd.get()).run();
+          });
       });
       helper.join();
     }
@@ -109,10 +114,15 @@ class zygote {
     return std::chrono::steady_clock::now() - begin;
   }
 
-  bool wait_for_hello(std::chrono::nanoseconds patience) const {
+  /// Throws: resource_error where the zygote says that the system refused it something.
+  bool wait_for_hello(std::chrono::nanoseconds patience) {
     const auto limit = base::deadline::after(patience);
     while (true) {
       const auto [received, state] = try_receive();
+      if (received && received->kind == news_kind::launch_failed) {
+        end_now();
+        throw resource_error(received->call, received->value, base::remedy_for_descriptors);
+      }
       if (received) return received->kind == news_kind::hello;
       if (state == control_socket::state::closed || limit.passed()) return false;
       pollfd watched{control_.fd(), POLLIN, 0};
@@ -137,11 +147,14 @@ class zygote {
   }
 
   /// ECHILD: the host ignores SIGCHLD or reaps everything itself; the process is gone all the same.
-  void reap() {
-    base::retry_eintr([&] { return ::waitpid(pid_, nullptr, 0); });
+  std::optional<exit_status> reap() {
+    int status = 0;
+    const pid_t reaped = base::retry_eintr([&] { return ::waitpid(pid_, &status, 0); });
+    const bool is_known = reaped == pid_;
     pid_ = 0;
     pidfd_.reset();
     control_.close();
+    return is_known ? std::optional(exit_status::of_wait(status)) : std::nullopt;
   }
 
   pid_t pid_ = 0;

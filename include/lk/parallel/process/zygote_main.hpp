@@ -1,35 +1,30 @@
 // lk-parallel | SPDX-License-Identifier: MIT
 #pragma once
 
-#include <dirent.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <chrono>
-#include <cstdlib>
 #include <deque>
-#include <memory>
 #include <optional>
-#include <sstream>
-#include <stdexcept>
-#include <vector>
+#include <string>
 
 #include <lk/parallel/base/deadline.hpp>
+#include <lk/parallel/base/error.hpp>
+#include <lk/parallel/base/fault_point.hpp>
 #include <lk/parallel/base/posix.hpp>
+#include <lk/parallel/process/canary.hpp>
 #include <lk/parallel/process/control_socket.hpp>
-#include <lk/parallel/process/exit_status.hpp>
 #include <lk/parallel/process/fork.hpp>
 #include <lk/parallel/process/hygiene.hpp>
+#include <lk/parallel/process/loss.hpp>
+#include <lk/parallel/process/roster.hpp>
 #include <lk/parallel/process/task_clock.hpp>
 #include <lk/parallel/process/worker_main.hpp>
 #include <lk/parallel/process/worker_spec.hpp>
-#include <lk/parallel/report/registry_lock.hpp>
 #include <lk/parallel/report/worker_loggers.hpp>
 #include <lk/parallel/shm/channel.hpp>
 
@@ -38,46 +33,6 @@
 // docs/design/processes.md tells who notices what.
 
 namespace lk::parallel::process {
-
-/// Steps on the way to hello, written to pool_page::launch_step; the error message names the last one reached.
-enum class launch_step : std::uint32_t {
-  none,
-  signals,
-  descriptors,
-  loggers,
-  heap,
-  exceptions,
-  time_zone,
-  console,
-  pools,
-  done
-};
-
-constexpr const char* to_string(launch_step step) {
-  switch (step) {
-  case launch_step::none:
-    return "being forked";
-  case launch_step::signals:
-    return "setting up signals";
-  case launch_step::descriptors:
-    return "closing the host's descriptors";
-  case launch_step::loggers:
-    return "silencing the host's loggers";
-  case launch_step::heap:
-    return "allocating memory";
-  case launch_step::exceptions:
-    return "throwing and catching an exception";
-  case launch_step::time_zone:
-    return "using the C library's time zone lock";
-  case launch_step::console:
-    return "taking the console lock of the logging library";
-  case launch_step::pools:
-    return "setting up the thread pools of libraries";
-  case launch_step::done:
-    return "getting ready";
-  }
-  return "an unknown step";
-}
 
 class zygote_life {
  public:
@@ -88,18 +43,25 @@ class zygote_life {
       , host_bell_(host_bell)
       , host_(host)
       , host_pidfd_(host_pidfd)
-      , workers_(static_cast<std::size_t>(spec.n_workers), 0)
+      , workers_(spec.n_workers, spec.count_oom_kills)
       , clock_(spec.task_timeout, spec.n_workers) {}
 
   /// Blocks: until the host says stop or is gone.
   int run() {
-    settle_in();
-    sing();
+    try {
+      settle_in();
+    } catch (const resource_error& refused) {
+      news failure{.kind = news_kind::launch_failed, .worker = -1, .value = refused.errno_code};
+      refused.call.copy(failure.call, sizeof failure.call - 1);
+      tell(failure);
+      return exit_escaped_exception;
+    }
+    sing([&](launch_step step) { reach(step); });
     reach(launch_step::pools);
     if (spec_.in_zygote) spec_.in_zygote();
     reach(launch_step::done);
     limit_.reset();
-    tell(news{news_kind::hello, -1, ::getpid(), 0, 0, 0});
+    tell({.kind = news_kind::hello, .worker = -1, .pid = ::getpid()});
     serve();
     return exit_done;
   }
@@ -122,17 +84,19 @@ class zygote_life {
     memory_.page().news_sent.fetch_add(1, std::memory_order_release);
   }
 
+  static void call_myself(const std::string& name) { ::prctl(PR_SET_NAME, name.c_str()); }
+
   void send_outbox() {
     while (!outbox_.empty() && host_.try_send(outbox_.front())) outbox_.pop_front();
   }
 
   void settle_in() {
     reach(launch_step::signals);
-    ::prctl(PR_SET_NAME, "lk-zygote");
+    call_myself("lk-zygote");
     ::prctl(PR_SET_CHILD_SUBREAPER, 1);
     ignore_signals_meant_for_the_host();
-    limit_.emplace(longest_launch); // where a copied lock hangs us and the host is gone, nobody else ends us
-    set_signal_mask({SIGCHLD});
+    limit_.emplace(longest_launch);      // where a copied lock hangs us and the host is gone, nobody else ends us
+    set_signal_mask({SIGCHLD, SIGCONT}); // both are read from signals_
     leave_only_by_underscore_exit();
     reach(launch_step::descriptors);
     forget_buffered_output();
@@ -140,43 +104,21 @@ class zygote_life {
     close_conversations(keep);
     read_nothing_from_stdin();
     offer_to_oom_killer();
-    sigset_t child_ended;
-    ::sigemptyset(&child_ended);
-    ::sigaddset(&child_ended, SIGCHLD);
-    child_ended_ = base::unique_fd(base::check("signalfd", base::remedy_for_descriptors, [&] {
-      return ::signalfd(-1, &child_ended, SFD_CLOEXEC | SFD_NONBLOCK);
+    signals_ = base::unique_fd(base::check("signalfd", base::remedy_for_descriptors, [&] {
+      const sigset_t read_here = signal_set({SIGCHLD, SIGCONT});
+      return ::signalfd(-1, &read_here, SFD_CLOEXEC | SFD_NONBLOCK);
     }));
     reach(launch_step::loggers);
     report::silence_loggers();
   }
 
-  /// The canary: touches the locks that another thread of the host may have held during the fork. Where one was, this
-  /// hangs, the host hears no hello, and forks again.
-  void sing() const {
-    reach(launch_step::heap);
-    const auto block = std::make_unique<std::vector<std::unique_ptr<int>>>();
-    for (int i = 0; i < 64; ++i) block->push_back(std::make_unique<int>(i));
-    reach(launch_step::exceptions);
-    try {
-      throw std::runtime_error("canary");
-    } catch (const std::exception&) {
-    }
-    reach(launch_step::time_zone);
-    const time_t now = ::time(nullptr);
-    tm broken_down{};
-    ::localtime_r(&now, &broken_down);
-    reach(launch_step::console);
-    report::probe_console_lock();
-  }
-
   void serve() {
     while (true) {
       const auto of_host = static_cast<short>(outbox_.empty() ? POLLIN : POLLIN | POLLOUT);
-      pollfd watched[] = {{host_.fd(), of_host, 0}, {child_ended_.get(), POLLIN, 0}, {host_pidfd_, POLLIN, 0}};
+      pollfd watched[] = {{host_.fd(), of_host, 0}, {signals_.get(), POLLIN, 0}, {host_pidfd_, POLLIN, 0}};
       base::retry_eintr([&] { return ::poll(watched, 3, clock_.poll_timeout()); });
       if (watched[2].revents != 0) return end_workers(std::chrono::milliseconds(0));
-      if (watched[1].revents != 0) reap();
-      kill_overdue();
+      look_at_workers();
       if (watched[0].revents == 0) continue;
       send_outbox();
       while (true) {
@@ -191,84 +133,110 @@ class zygote_life {
 
   void follow(const order& wanted) {
     if (wanted.kind == order_kind::fork_worker) fork_worker(wanted.worker);
-    const pid_t pid = workers_[static_cast<std::size_t>(wanted.worker)];
-    if (wanted.kind == order_kind::kill_worker && pid != 0) ::kill(pid, SIGKILL);
+    if (wanted.kind == order_kind::kill_worker) workers_.end(wanted.worker);
+    if (wanted.kind == order_kind::end_abandoned) clock_.expect_abandoned();
   }
 
   void fork_worker(int worker) {
     const pid_t self = ::getpid();
+    call_myself(worker_name + std::to_string(worker)); // the child is born with its name: see orphans.hpp
     const pid_t pid = fork_process();
     if (pid == 0) live_as_child([&] { return worker_main(spec_, worker, self, memory_, host_bell_); });
-    if (pid < 0) {
-      tell(news{news_kind::fork_failed, worker, 0, errno, 0, 0});
-    } else {
-      workers_[static_cast<std::size_t>(worker)] = pid;
-      tell(news{news_kind::forked, worker, pid, 0, 0, 0});
+    const int error = errno;
+    call_myself("lk-zygote");
+    if (pid < 0) return tell({.kind = news_kind::fork_failed, .worker = worker, .value = error});
+    workers_.add(worker, pid);
+    tell({.kind = news_kind::forked, .worker = worker, .pid = pid});
+  }
+
+  // --- deaths
+
+  struct signals_seen {
+    bool child_changed = false, stood_still = false;
+  };
+
+  signals_seen take_signals() const {
+    signals_seen seen;
+    for (signalfd_siginfo next; ::read(signals_.get(), &next, sizeof next) > 0;)
+      (next.ssi_signo == SIGCHLD ? seen.child_changed : seen.stood_still) = true;
+    return seen;
+  }
+
+  /// Takes the time before the signals: whatever stopped this process until now has left its SIGCONT.
+  void look_at_workers() {
+    const auto now = task_clock::clock::now();
+    const auto seen = take_signals();
+    if (seen.child_changed) reap();
+    clock_.look(now, seen.stood_still);
+    for (int worker = 0; worker < memory_.n_workers(); ++worker) {
+      const shm::channel channel = memory_.at(worker);
+      const auto first_live = channel.host->first_live_ticket.load(std::memory_order_relaxed);
+      if (workers_.has(worker) && clock_.is_due(worker, *channel.status, first_live)) end_if_still_at_it(worker);
     }
   }
 
-  void kill_overdue() {
-    clock_.look();
-    for (std::size_t i = 0; i < workers_.size(); ++i) {
-      const auto worker = static_cast<int>(i);
-      if (workers_[i] != 0 && clock_.is_overdue(worker, *memory_.at(worker).status)) ::kill(workers_[i], SIGKILL);
-    }
+  /// The task may be finished by now and the next one begun: that one must not suffer. So the worker is made to stand
+  /// still before it is judged.
+  void end_if_still_at_it(int worker) {
+    LK_PARALLEL_FAULT_POINT("about_to_kill");
+    if (!workers_.hold(worker)) return; // it has ended by itself
+    if (clock_.is_still_at_it(worker, *memory_.at(worker).status))
+      workers_.end(worker);
+    else
+      workers_.let_go_on(worker);
   }
 
   void reap() {
-    signalfd_siginfo consumed;
-    while (::read(child_ended_.get(), &consumed, sizeof consumed) > 0) {
-    }
-    int status = 0;
-    for (pid_t pid = 0; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;) {
-      const auto found = std::find(workers_.begin(), workers_.end(), pid);
-      if (found == workers_.end()) continue; // an orphan of a worker
-      *found = 0;
-      const auto how = exit_status::of_wait(status);
-      const auto worker = static_cast<std::int32_t>(found - workers_.begin());
-      tell(news{news_kind::ended, worker, pid, how.code(), how.was_killed() ? 1 : 0, clock_.bury(worker)});
-    }
-    end_orphans();
-  }
-
-  /// Ends what tasks of dead workers had started: as a subreaper we have become its parent.
-  void end_orphans() const {
-    const auto children = base::read_small_file("/proc/thread-self/children");
-    std::istringstream list(children.value_or(""));
-    for (pid_t pid = 0; list >> pid;)
-      if (std::find(workers_.begin(), workers_.end(), pid) == workers_.end()) ::kill(pid, SIGKILL);
+    workers_.reap([&](int worker, pid_t pid, const worker_end& end) {
+      LK_PARALLEL_FAULT_POINT("worker_reaped");
+      tell({.kind = news_kind::ended,
+            .worker = worker,
+            .pid = pid,
+            .value = end.how.code(),
+            .killed = end.how.was_killed() ? 1 : 0,
+            .out_of_memory = end.out_of_memory ? 1 : 0,
+            .peak_rss = end.peak_rss_bytes,
+            .overdue = clock_.bury(worker)});
+    });
   }
 
   /// Blocks: for the grace, then as long as the kernel takes to end killed processes, at most longest_farewell.
   void end_workers(std::chrono::milliseconds grace) {
-    const auto patience = base::deadline::after(grace);
-    while (has_workers() && !patience.passed()) wait_for_a_child(patience);
-    for (const pid_t pid : workers_)
-      if (pid != 0) ::kill(pid, SIGKILL);
+    wait_for_workers(grace);
+    if (counts_coverage()) let_coverage_be_written();
+    workers_.end_all();
     const auto end = base::deadline::after(longest_farewell);
     reap();
-    while (has_children() && !end.passed()) wait_for_a_child(end);
+    while (roster::has_children() && !end.passed()) wait_for_a_child(end);
+  }
+
+  void wait_for_workers(std::chrono::milliseconds longest) {
+    const auto patience = base::deadline::after(longest);
+    while (!workers_.empty() && !patience.passed()) wait_for_a_child(patience);
+  }
+
+  /// A worker that is killed while it writes what it has counted spoils the file for all.
+  void let_coverage_be_written() {
+    for (int worker = 0; worker < memory_.n_workers(); ++worker)
+      if (memory_.at(worker).status->started.load(std::memory_order_relaxed) != 0) workers_.end(worker);
+    wait_for_workers(std::chrono::seconds(10));
   }
 
   void wait_for_a_child(const base::deadline& until) {
-    pollfd watched{child_ended_.get(), POLLIN, 0};
+    pollfd watched{signals_.get(), POLLIN, 0};
     ::poll(&watched, 1, until.poll_timeout());
+    take_signals();
     reap();
   }
-
-  bool has_workers() const {
-    return std::any_of(workers_.begin(), workers_.end(), [](pid_t pid) { return pid != 0; });
-  }
-  bool has_children() const { return !base::read_small_file("/proc/thread-self/children").value_or("").empty(); }
 
   const pool_spec& spec_;
   const shm::pool_memory& memory_;
   const shm::event_bell& host_bell_;
   control_socket& host_;
   int host_pidfd_;
-  base::unique_fd child_ended_;
+  base::unique_fd signals_;
   std::optional<life_limit> limit_;
-  std::vector<pid_t> workers_; ///< by worker number; 0: none
+  roster workers_;
   task_clock clock_;
   std::deque<news> outbox_; ///< what the socket had no room for yet
 };

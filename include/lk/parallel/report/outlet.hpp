@@ -9,6 +9,12 @@
 
 namespace lk::parallel::report {
 
+/// What becomes of a record where the other side does not take any for a while.
+enum class urgency {
+  may_be_dropped, ///< after a bounded wait; such records are counted, and the count is told
+  must_arrive,    ///< it waits
+};
+
 class outlet {
  public:
   outlet() = default;
@@ -20,7 +26,7 @@ class outlet {
   /// Blocks: as the transport does; it must be bounded by the peer's life.
   /// Threads: any number at a time; a lock of its own must not be held while user code runs.
   /// Throws: anything; the record is then lost, and the worker's code does not notice. It must not log.
-  virtual void send(std::span<const std::byte> record) = 0;
+  virtual void send(std::span<const std::byte> record, urgency how) = 0;
 };
 
 } // namespace lk::parallel::report

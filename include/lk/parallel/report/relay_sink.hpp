@@ -34,7 +34,8 @@ class relay_sink final : public spdlog::sinks::sink {
     try {
       wire::writer buffer;
       encode_log_record(record_of(message), buffer);
-      out_.send(buffer.bytes());
+      const bool matters = message.level >= spdlog::level::warn;
+      out_.send(buffer.bytes(), matters ? urgency::must_arrive : urgency::may_be_dropped);
     } catch (...) { // nobody in this process can be told
     }
   }

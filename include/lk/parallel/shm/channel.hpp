@@ -35,21 +35,42 @@ struct host_line {
   alignas(64) std::atomic<std::uint64_t> first_live_ticket{0}; ///< tasks before it are abandoned
 };
 
+/// Written by a worker's handler of fatal signals, once; read by the host after the worker's death.
+struct crash_record {
+  static constexpr std::uint32_t most_frames = 64;
+
+  std::atomic<std::uint32_t> signal{0};   ///< 0: no crash
+  std::atomic<std::uint32_t> n_frames{0}; ///< release: pairs with the host's acquire; it counts frames that are there
+  std::atomic<std::uint64_t> address{0};  ///< that could not be reached, where the signal has one
+  std::atomic<std::uint64_t> frames[most_frames]; ///< return addresses, innermost first
+};
+
 /// Written by the worker only; read by the host and the zygote, neither of which believes it.
 struct status_line {
   ring_position tasks_consumed;
   ring_position results_produced;
   alignas(64) std::atomic<std::uint32_t> sleeps{0};  ///< number of its threads that are about to wait on the bell
   alignas(64) std::atomic<std::uint64_t> started{0}; ///< ticket + 1 of the task being run, 0 between tasks
+  std::atomic<std::uint64_t> not_started{~0ULL};     ///< ~started, so that a stray write over both is noticed
   std::atomic<std::uint64_t> tasks_finished{0};      ///< since the worker began
   std::atomic<std::uint64_t> busy_ns{0};             ///< time spent on those, not counting waits
+  crash_record crash;
 
   /// Threads: the worker's main one, as for the next two.
   void attempt_started(std::uint64_t ticket) {
-    // relaxed: judged only after the worker's death, when everything it stored can be seen.
-    started.store(ticket + 1, std::memory_order_relaxed);
+    // release: the order of the two is what makes them a pair; a death between them leaves `started` at 0.
+    not_started.store(~(ticket + 1), std::memory_order_relaxed);
+    started.store(ticket + 1, std::memory_order_release);
   }
-  void attempt_ended() { started.store(0, std::memory_order_relaxed); }
+  void attempt_ended() {
+    started.store(0, std::memory_order_relaxed);
+    not_started.store(~0ULL, std::memory_order_release);
+  }
+  bool waits_for_host() const {
+    constexpr std::uint32_t most_threads = 65536; // no worker has more: somebody wrote over it
+    const auto n = sleeps.load(std::memory_order_relaxed);
+    return n != 0 && n <= most_threads;
+  }
   void add_work(int tasks, std::chrono::nanoseconds time) {
     const auto plus = [](std::atomic<std::uint64_t>& counter, std::uint64_t amount) {
       counter.store(counter.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);

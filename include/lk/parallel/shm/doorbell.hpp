@@ -4,9 +4,11 @@
 #include <linux/futex.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <climits>
 #include <cstdint>
 
@@ -27,6 +29,12 @@ class futex_bell {
   /// Blocks: until ring() is called after state() returned `seen`; may return early. The ringing side's death must
   /// end this process, else nobody would ring.
   void wait(std::uint32_t seen) const { ::syscall(SYS_futex, &rings_, FUTEX_WAIT, seen, nullptr, nullptr, 0); }
+
+  /// As wait, at most for `longest`.
+  void wait(std::uint32_t seen, std::chrono::milliseconds longest) const {
+    const timespec limit{.tv_sec = longest.count() / 1000, .tv_nsec = longest.count() % 1000 * 1'000'000};
+    ::syscall(SYS_futex, &rings_, FUTEX_WAIT, seen, &limit, nullptr, 0);
+  }
 
   /// Wakes all threads that wait.
   void ring() {

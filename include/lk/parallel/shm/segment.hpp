@@ -4,10 +4,12 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstddef>
 #include <span>
 #include <utility>
 
+#include <lk/parallel/base/fault_point.hpp>
 #include <lk/parallel/base/posix.hpp>
 
 // Anonymous memory shared with the processes forked after it was made. It has no name, so nothing can be left behind
@@ -27,6 +29,7 @@ class segment {
   /// Throws: resource_error.
   explicit segment(std::size_t bytes) : bytes_(round_up(bytes, page_bytes())) {
     data_ = ::mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    LK_PARALLEL_FAULT_POINT("mmap", ::munmap(std::exchange(data_, MAP_FAILED), bytes_), errno = ENOMEM);
     if (data_ == MAP_FAILED) base::throw_errno("mmap of the shared segment", base::remedy_for_memory);
     ::madvise(data_, bytes_, MADV_DONTDUMP);
   }

@@ -37,12 +37,15 @@ struct failure {
   std::vector<failure> nested;    ///< what it was thrown from (std::nested_exception): none or one
 };
 
-inline std::string demangle(const std::type_info* type) {
-  if (type == nullptr) return "(unknown type)";
+/// The name as in the source, or as it was given where it is no mangled one.
+inline std::string demangle(const char* mangled) {
   int status = 0;
-  const std::unique_ptr<char, void (*)(void*)> name(abi::__cxa_demangle(type->name(), nullptr, nullptr, &status),
-                                                    std::free);
-  return name ? name.get() : type->name();
+  const std::unique_ptr<char, void (*)(void*)> name(abi::__cxa_demangle(mangled, nullptr, nullptr, &status), std::free);
+  return name ? name.get() : mangled;
+}
+
+inline std::string demangle(const std::type_info* type) {
+  return type == nullptr ? "(unknown type)" : demangle(type->name());
 }
 
 /// The name without what std::throw_with_nested wraps around a type.

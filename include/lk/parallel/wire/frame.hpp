@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <lk/parallel/base/error.hpp>
+#include <lk/parallel/wire/seal.hpp>
 
 // What the frames between host and workers mean, whatever carries them. A message longer than a frame may be travels as
 // several frames of one kind and ticket, all but the last flagged `more`. docs/design/wire-format.md lists them.
@@ -24,16 +25,27 @@ enum class frame_kind : std::uint16_t {
   ready,         ///< worker to host: worker_init is done
   init_failed,   ///< worker to host: worker_init threw
   log_record,    ///< worker to host: one log record
+  log_dropped,   ///< worker to host: how many log records were dropped before this frame, 64 bits
 };
 
 /// As the carrier knows it.
 constexpr std::uint16_t code(frame_kind kind) { return static_cast<std::uint16_t>(kind); }
 
-/// A whole message.
+/// A whole message of a worker. Its bytes may lie where the worker can still write.
 struct message {
   frame_kind kind;
-  std::uint64_t ticket;
+  std::uint16_t flags;
+  seal sealed;
   std::span<const std::byte> bytes;
+  bool is_copy; ///< put together from pieces, in memory of its own
+
+  /// Lower half.
+  std::uint32_t ticket() const { return sealed.ticket(); }
+  /// To be called when all has been made of the bytes, and before it is believed.
+  /// Throws: wire_error where they have changed meanwhile.
+  void require_intact() const {
+    if (!is_copy && !sealed.is_whole(code(kind), flags, bytes)) throw wire_error("a message changed while it was read");
+  }
 };
 
 /// The flags of a frame: whether more pieces of the message follow, and (tasks) the number of the attempt, from 1.
