@@ -46,7 +46,7 @@ inline bool read_all(int fd, void* data, std::size_t n) {
 class pipe_outlet final : public report::outlet {
  public:
   explicit pipe_outlet(int fd) : fd_(fd) {}
-  void send(std::span<const std::byte> record, report::urgency) override {
+  void send(report::record_kind, std::span<const std::byte> record, report::urgency) override {
     const std::lock_guard lock(mutex_);
     const std::uint64_t n = record.size();
     if (!write_all(fd_, &n, sizeof n) || !write_all(fd_, record.data(), record.size()))

@@ -24,7 +24,7 @@ namespace lk::parallel {
 namespace {
 
 struct counting_outlet final : report::outlet {
-  void send(std::span<const std::byte>, report::urgency) override { ++records; }
+  void send(report::record_kind, std::span<const std::byte>, report::urgency) override { ++records; }
   int records = 0;
 };
 

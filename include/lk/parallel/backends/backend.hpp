@@ -7,6 +7,7 @@
 #include <utility>
 
 #include <lk/parallel/backends/outcome.hpp>
+#include <lk/parallel/base/deadline.hpp>
 #include <lk/parallel/wire/failure.hpp>
 
 // What the result range asks of whatever runs the tasks of one map. Sequential, threads and processes model it; a
@@ -26,11 +27,11 @@ template <class R> class completion_sink {
 
 /// Tasks are numbered from 0 in the order of submit(). All calls come from the consumer's thread, but interrupt().
 template <class B, class Arg, class R>
-concept backend = requires(B b, Arg arg, completion_sink<R>& sink) {
+concept backend = requires(B b, Arg arg, completion_sink<R>& sink, const base::deadline& limit) {
   { b.has_room() } -> std::same_as<bool>; // whether submit() may be called
   b.submit(std::move(arg));               // never waits
   b.poll(sink);                           // hands over what has finished; does not wait for tasks of others
-  b.wait();                               // until poll() may have something, or interrupt(); after a submit only
+  b.wait(limit);                          // until poll() may have something, interrupt() or the limit; after a submit
   b.interrupt();                          // ends a wait(); from any thread
   { b.n_running() } -> std::same_as<std::size_t>; // tasks being worked on now
   b.end();                                        // no more calls: what is unfinished is abandoned

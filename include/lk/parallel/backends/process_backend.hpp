@@ -12,9 +12,11 @@
 #include <lk/parallel/backends/backend.hpp>
 #include <lk/parallel/backends/task_context.hpp>
 #include <lk/parallel/backends/work.hpp>
+#include <lk/parallel/base/deadline.hpp>
 #include <lk/parallel/process/result_sender.hpp>
 #include <lk/parallel/process/supervisor.hpp>
 #include <lk/parallel/process/worker_spec.hpp>
+#include <lk/parallel/report/progress_relay.hpp>
 #include <lk/parallel/wire/argument_codec.hpp>
 #include <lk/parallel/wire/codec.hpp>
 #include <lk/parallel/wire/failure.hpp>
@@ -33,6 +35,7 @@ template <class Work, class Arg> void run_in_worker(void* state, process::runnin
   task_context context(task.index, task.seed, task.attempt, task.worker, {task.first_live_ticket, task.ticket});
   task.stage = task_stage::call;
   auto value = static_cast<Work*>(state)->template call<Arg>(wire::argument_codec<Arg>::pass(stored), context);
+  report::progress_relay::flush();
   task.stage = task_stage::encode_result;
   wire::writer& out = task.sender->begin();
   if constexpr (!std::is_void_v<result>) wire::encode(value, out);
@@ -67,8 +70,8 @@ template <class Work, class Arg> class process_backend final : process::answer_s
     pool_.pump(*this);
   }
 
-  void wait() {
-    if (unsent_.empty()) pool_.wait(interrupted_);
+  void wait(const base::deadline& limit) {
+    if (unsent_.empty()) pool_.wait(interrupted_, limit);
     interrupted_.store(false, std::memory_order_relaxed);
   }
 
@@ -77,7 +80,7 @@ template <class Work, class Arg> class process_backend final : process::answer_s
     pool_.bell().ring();
   }
 
-  std::size_t n_running() const { return pool_.tasks().n_busy_workers(); }
+  std::size_t n_running() const { return pool_.tasks().n_running(); }
   void end() { pool_.abandon_map(); }
 
  private:

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <optional>
 #include <utility>
 
+#include <lk/parallel/base/deadline.hpp>
 #include <lk/parallel/report/progress.hpp>
 
 // Tells a Progress what a map does, in few calls: counts are gathered between two looks and told together. The states
@@ -35,16 +37,32 @@ class progress_feed {
     running_ += begun - n_done;
     move(std::exchange(n_finished_, 0), finished, in_progress);
     move(std::exchange(n_failed_, 0), failed, in_progress);
+    const auto now = base::deadline::clock::now();
+    const bool has_moved = std::exchange(has_moved_, false);
+    if (!has_moved && now - last_told_ < longest_silence) return;
+    if (!has_moved) progress_->refresh();
+    last_told_ = now;
+  }
+
+  /// A display that says how long it has taken wants to be told now and then, whatever happens.
+  base::deadline next_look() const {
+    return progress_ ? base::deadline::after(longest_silence) : base::deadline::never();
   }
 
  private:
+  static constexpr auto longest_silence = std::chrono::milliseconds(100);
+
   void move(std::size_t n, progress_state to, std::optional<progress_state> from) {
-    if (n != 0) progress_->update(n, to, from);
+    if (n == 0) return;
+    has_moved_ = true;
+    progress_->update(n, to, from);
   }
 
   std::shared_ptr<Progress> progress_;
   std::size_t n_dispatched_ = 0, n_finished_ = 0, n_failed_ = 0; ///< gathered and not yet told
   std::size_t waiting_ = 0, running_ = 0;                        ///< as told: dispatched, in progress
+  bool has_moved_ = false;
+  base::deadline::clock::time_point last_told_{};
 };
 
 } // namespace lk::parallel::backends

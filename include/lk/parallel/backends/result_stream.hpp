@@ -184,7 +184,7 @@ class map_stream final : public result_stream<R>, completion_sink<R> {
     while (!has_ready()) {
       if (in_flight_ == 0 && source_ended_) return at_end();
       feed_.tell(backend_->n_running());
-      backend_->wait();
+      backend_->wait(feed_.next_look());
       look();
     }
     return take_ready();

@@ -10,6 +10,7 @@
 #include <lk/parallel/backends/backend.hpp>
 #include <lk/parallel/backends/task_context.hpp>
 #include <lk/parallel/backends/work.hpp>
+#include <lk/parallel/base/deadline.hpp>
 #include <lk/parallel/threads/task_scope.hpp>
 #include <lk/parallel/threads/thread_budget.hpp>
 
@@ -29,7 +30,7 @@ template <class Work, class Arg> class sequential_backend {
 
   bool has_room() const { return !pending_; }
   void submit(Arg arg) { pending_.emplace(std::move(arg)); }
-  void wait() {}
+  void wait(const base::deadline&) {}
   void interrupt() { first_live_.store(UINT64_MAX, std::memory_order_relaxed); }
   std::size_t n_running() const { return pending_ ? 1 : 0; }
   void end() {

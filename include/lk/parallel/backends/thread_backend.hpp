@@ -21,6 +21,7 @@
 #include <lk/parallel/backends/backend.hpp>
 #include <lk/parallel/backends/task_context.hpp>
 #include <lk/parallel/backends/work.hpp>
+#include <lk/parallel/base/deadline.hpp>
 #include <lk/parallel/base/error.hpp>
 #include <lk/parallel/base/posix.hpp>
 #include <lk/parallel/base/queue_depth.hpp>
@@ -87,9 +88,13 @@ template <class Work, class Arg> class thread_backend {
     handed_over_.clear();
   }
 
-  void wait() {
+  void wait(const base::deadline& limit) {
     std::unique_lock lock(mutex_);
-    result_there_.wait(lock, [&] { return !finished_.empty() || interrupted_ || init_failure_; });
+    const auto is_awaited = [&] { return !finished_.empty() || interrupted_ || init_failure_; };
+    if (limit.is_never())
+      result_there_.wait(lock, is_awaited);
+    else
+      result_there_.wait_for(lock, limit.left(), is_awaited);
     interrupted_ = false;
   }
 

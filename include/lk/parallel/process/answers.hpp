@@ -14,6 +14,7 @@
 #include <lk/parallel/process/worker_slot.hpp>
 #include <lk/parallel/report/library_log.hpp>
 #include <lk/parallel/report/log_replay.hpp>
+#include <lk/parallel/report/progress.hpp>
 #include <lk/parallel/wire/cursor.hpp>
 #include <lk/parallel/wire/failure.hpp>
 #include <lk/parallel/wire/frame.hpp>
@@ -44,6 +45,8 @@ class answers {
     switch (message.kind) {
     case wire::frame_kind::log_record:
       return replay(slot, message.bytes);
+    case wire::frame_kind::progress:
+      return report::apply_progress_change(message.bytes);
     case wire::frame_kind::log_dropped:
       return tell_dropped(worker, message.bytes);
     case wire::frame_kind::ready:

@@ -86,9 +86,10 @@ class dispatcher {
     for (worker_slot& slot : slots_) slot.publish_tasks();
   }
 
-  std::size_t n_busy_workers() const {
+  /// Tasks of this map that are being run at this moment, as the workers say.
+  std::size_t n_running() const {
     return static_cast<std::size_t>(std::count_if(slots_.begin(), slots_.end(), [&](const worker_slot& slot) {
-      return !slot.outstanding().empty() && is_wanted(slot.outstanding().back().ticket);
+      return slot.is_at_work() && is_wanted(slot.outstanding().front().ticket);
     }));
   }
 

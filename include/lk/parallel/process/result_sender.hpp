@@ -67,19 +67,19 @@ class result_sender final : public report::outlet {
     send_pieces(kind, ticket, message);
   }
 
-  /// One log record. While this very thread is encoding a result, the record waits for the result to be complete.
-  /// Where the ring is full and stays so, those that may be dropped are, and counted.
-  void send(std::span<const std::byte> record, report::urgency how) override {
+  /// One record of the log or of progress. While this very thread is encoding a result, the record waits for the result
+  /// to be complete. Where the ring is full and stays so, those that may be dropped are, and counted.
+  void send(report::record_kind what, std::span<const std::byte> record, report::urgency how) override {
     const std::lock_guard held(lock_);
     const bool may_drop = how == report::urgency::may_be_dropped;
     if (may_drop && !(building_ ? deferred_bytes_ < most_deferred_bytes : finds_room(record.size()))) {
       ++n_dropped_;
     } else if (building_) {
       deferred_bytes_ += record.size();
-      deferred_records_.emplace_back(record.begin(), record.end());
+      deferred_.push_back({kind_of(what), {record.begin(), record.end()}});
     } else {
       tell_dropped();
-      send_pieces(wire::frame_kind::log_record, 0, record);
+      send_pieces(kind_of(what), 0, record);
     }
   }
 
@@ -150,6 +150,10 @@ class result_sender final : public report::outlet {
     channel_.status->sleeps.fetch_sub(1, std::memory_order_relaxed);
   }
 
+  static wire::frame_kind kind_of(report::record_kind what) {
+    return what == report::record_kind::progress ? wire::frame_kind::progress : wire::frame_kind::log_record;
+  }
+
   void tell_dropped() {
     if (n_dropped_ == 0) return;
     const std::uint64_t n = std::exchange(n_dropped_, 0);
@@ -159,8 +163,8 @@ class result_sender final : public report::outlet {
   void end_building() {
     writer_.reset();
     building_ = false;
-    for (const auto& record : deferred_records_) send_pieces(wire::frame_kind::log_record, 0, record);
-    deferred_records_.clear();
+    for (const auto& [kind, record] : deferred_) send_pieces(kind, 0, record);
+    deferred_.clear();
     deferred_bytes_ = 0;
     lock_.unlock();
   }
@@ -174,7 +178,11 @@ class result_sender final : public report::outlet {
   std::size_t last_result_bytes_ = 0;
   std::atomic<std::uint32_t> rung_for_{0}; ///< number of the host's sleep that this worker rang for last
   bool building_ = false;
-  std::vector<std::vector<std::byte>> deferred_records_;
+  struct deferred_record {
+    wire::frame_kind kind;
+    std::vector<std::byte> bytes;
+  };
+  std::vector<deferred_record> deferred_; ///< made while a result was being built
   std::size_t deferred_bytes_ = 0;
   std::uint64_t n_dropped_ = 0; ///< log records, not told yet
 };

@@ -93,9 +93,9 @@ class supervisor {
     dispatcher_.publish();
   }
 
-  /// Blocks: until pump() may have something to do, or somebody has set `interrupted` and rung the bell. The zygote's
-  /// death ends the wait.
-  void wait(const std::atomic<bool>& interrupted) {
+  /// Blocks: until pump() may have something to do, or somebody has set `interrupted` and rung the bell, or the limit.
+  /// The zygote's death ends the wait.
+  void wait(const std::atomic<bool>& interrupted, const base::deadline& limit = base::deadline::never()) {
     dispatcher_.publish();
     const auto awaited = [&] { return something_arrived() || interrupted.load(std::memory_order_relaxed); };
     if (base::spin_until(awaited)) return;
@@ -103,7 +103,7 @@ class supervisor {
     memory_.page().host_sleeps.store(n_sleeps_, std::memory_order_relaxed);
     // seq_cst: the middle of Dekker's argument; pairs with the fence in result_sender::tell_host.
     std::atomic_thread_fence(std::memory_order_seq_cst);
-    if (!awaited()) sleep();
+    if (!awaited()) sleep(limit);
     memory_.page().host_sleeps.store(0, std::memory_order_relaxed);
   }
 
@@ -151,10 +151,10 @@ class supervisor {
            std::any_of(slots.begin(), slots.end(), [](worker_slot& slot) { return slot.has_arrivals(); });
   }
 
-  void sleep() {
+  void sleep(const base::deadline& limit) {
     pollfd watched[] = {{bell_.fd(), POLLIN, 0}, {zygote_->control_fd(), POLLIN, 0}, {zygote_->pidfd(), POLLIN, 0}};
     LK_PARALLEL_FAULT_POINT("host_waits");
-    if (::poll(watched, 3, -1) < 0) return; // EINTR: the caller looks around and comes back
+    if (::poll(watched, 3, limit.poll_timeout()) < 0) return; // EINTR: the caller looks around and comes back
     if (watched[0].revents != 0) bell_.silence();
     if (watched[1].revents != 0 || watched[2].revents != 0) look_at_socket_ = true;
     if (watched[2].revents != 0) zygote_ended_ = true;

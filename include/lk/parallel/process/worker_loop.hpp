@@ -16,6 +16,7 @@
 #include <lk/parallel/base/spin.hpp>
 #include <lk/parallel/process/result_sender.hpp>
 #include <lk/parallel/process/worker_spec.hpp>
+#include <lk/parallel/report/progress_relay.hpp>
 #include <lk/parallel/shm/channel.hpp>
 #include <lk/parallel/wire/failure.hpp>
 #include <lk/parallel/wire/frame.hpp>
@@ -95,6 +96,7 @@ class worker_loop {
 
   void report_failure(const running_task& task, std::exception_ptr thrown) {
     sender_.forget();
+    report::progress_relay::flush();
     show_what_was_printed();
     wire::writer message;
     message.put(static_cast<std::int32_t>(task.stage));

@@ -15,6 +15,7 @@
 #include <lk/parallel/process/result_sender.hpp>
 #include <lk/parallel/process/worker_loop.hpp>
 #include <lk/parallel/process/worker_spec.hpp>
+#include <lk/parallel/report/progress_relay.hpp>
 #include <lk/parallel/report/worker_loggers.hpp>
 #include <lk/parallel/shm/channel.hpp>
 #include <lk/parallel/wire/failure.hpp>
@@ -59,6 +60,7 @@ inline int worker_main(const pool_spec& spec, int worker, pid_t zygote, const sh
   crash_handler::install(channel.status->crash);
   result_sender sender(channel, memory.page(), host_bell);
   report::relay_loggers(sender, worker);
+  report::progress_relay::begin(sender);
   bool healthy = false;
   const auto whole_life = [&] {
     healthy = initialise_worker(spec, worker, sender);

@@ -58,6 +58,8 @@ class worker_slot {
   const shm::channel& channel() const { return channel_; }
   const std::deque<sent_task>& outstanding() const { return outstanding_; }
   bool has_tasks() const { return !outstanding_.empty(); }
+  /// As the worker says, just now.
+  bool is_at_work() const { return has_tasks() && channel_.status->started.load(std::memory_order_relaxed) != 0; }
   std::size_t depth() const { return depth_.get(); }
 
   /// Whether another task may be sent now.

@@ -5,14 +5,18 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 
 #include <lk/parallel/report/library_log.hpp>
+#include <lk/parallel/report/progress_relay.hpp>
 #include <lk/parallel/report/progress_state.hpp>
+#include <lk/parallel/report/progress_table.hpp>
 
 // The base of every progress display. Whoever does the work moves items between states; a derived class draws. The
 // base keeps the counts, serialises the drawing, and keeps a display's failures away from the work.
@@ -21,8 +25,9 @@ namespace lk::parallel {
 
 /// Progress of one piece of work, as in LensKit (lenskit.logging.Progress).
 /// Threads: every public member may be called from any thread.
-/// Fork: in a child of the process that made it, every member does nothing.
-/// Throws: nothing; an exception of show() is logged once to "lk.parallel" and ends the drawing, not the counting.
+/// Fork: in a worker the changes are made in the host, within 50 ms or at the end of the task; finish() and refresh()
+/// do nothing there. In any other child of the process that made it, every member does nothing. Throws: nothing; an
+/// exception of show() is logged once to "lk.parallel" and ends the drawing, not the counting.
 class Progress {
  public:
   using state = progress_state;
@@ -31,21 +36,46 @@ class Progress {
     now_.label = std::move(label);
     now_.total = total;
     now_.unit = std::move(unit);
+    report::progress_table::instance().add(id_, *this);
   }
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
   /// A derived class calls finish() in its own destructor: here its show() is gone.
-  virtual ~Progress() = default;
+  virtual ~Progress() {
+    if (::getpid() == owner_) report::progress_table::instance().remove(id_);
+  }
 
   /// Moves n items into a state, out of `from` or, without one, from outside.
   void update(std::size_t n = 1, state to = state::finished, std::optional<state> from = {}) noexcept {
+    if (::getpid() != owner_) return in_worker([&](auto& relay) { relay.update(id_, n, to, from); });
     change([&] { now_.move(n, to, from); });
   }
   void set_label(std::string label) noexcept {
+    if (::getpid() != owner_)
+      return in_worker([&](auto& relay) { relay.send({.id = id_, .what = field::label, .text = std::move(label)}); });
     change([&] { now_.label = std::move(label); });
   }
   void set_total(std::optional<std::size_t> total) noexcept {
+    if (::getpid() != owner_)
+      return in_worker([&](auto& relay) {
+        relay.send({.id = id_, .what = field::total, .n = total.value_or(0), .is_known = total.has_value()});
+      });
     change([&] { now_.total = total; });
+  }
+  /// A value worth watching ("loss"), shown behind the counts with four significant digits.
+  void set_metric(std::string name, double value) noexcept {
+    if (::getpid() != owner_)
+      return in_worker([&](auto& relay) {
+        relay.send({.id = id_, .what = field::metric, .text = std::move(name), .value = value});
+      });
+    change([&] {
+      now_.metric_name = std::move(name);
+      now_.metric = value;
+    });
+  }
+  /// Time has passed and nothing else: lets a display show it.
+  void refresh() noexcept {
+    change([] {});
   }
   /// Draws the final state. Later changes are ignored, a second call too.
   void finish() noexcept {
@@ -59,6 +89,11 @@ class Progress {
 
  private:
   using clock = std::chrono::steady_clock;
+  using field = report::progress_change::field;
+
+  template <class Tell> static void in_worker(Tell&& tell) noexcept {
+    if (auto* const relay = report::progress_relay::instance()) tell(*relay);
+  }
 
   template <class Change> void change(Change&& apply) noexcept {
     if (::getpid() != owner_) return; // before the lock: a copied lock may be held for ever
@@ -91,10 +126,32 @@ class Progress {
   }
 
   const pid_t owner_ = ::getpid();
+  const std::uint64_t id_ = report::progress_table::next_id();
   std::mutex mutex_; // guards everything below
   report::progress_snapshot now_;
   std::optional<clock::time_point> started_;
   bool broken_ = false; // show() has thrown
 };
 
+namespace report {
+
+/// A worker's change, made on the host's object; nothing where that is gone. Throws: wire_error where the bytes are no
+/// whole change.
+inline void apply_progress_change(std::span<const std::byte> bytes) {
+  const progress_change change = decode_progress_change(bytes);
+  progress_table::instance().with(change.id, [&](Progress& progress) {
+    switch (change.what) {
+    case progress_change::field::counts:
+      return progress.update(change.n, change.to, change.from);
+    case progress_change::field::label:
+      return progress.set_label(change.text);
+    case progress_change::field::total:
+      return progress.set_total(change.is_known ? std::optional<std::size_t>(change.n) : std::nullopt);
+    case progress_change::field::metric:
+      return progress.set_metric(change.text, change.value);
+    }
+  });
+}
+
+} // namespace report
 } // namespace lk::parallel

@@ -15,6 +15,7 @@ namespace lk::parallel {
 
 /// Where an item of work is. `finished` and `failed` are outcomes: an item stays there.
 enum class progress_state { dispatched, in_progress, finished, failed };
+inline constexpr std::size_t n_progress_states = 4;
 
 } // namespace lk::parallel
 
@@ -24,7 +25,9 @@ struct progress_snapshot {
   std::string label;
   std::string unit;                 ///< what is counted, in the plural ("users"); may be empty
   std::optional<std::size_t> total; ///< unknown for input of unknown length
-  std::array<std::size_t, 4> counts{};
+  std::array<std::size_t, n_progress_states> counts{};
+  std::string metric_name; ///< of a value worth watching ("loss"); empty: none
+  double metric = 0;
   std::chrono::nanoseconds elapsed{0}; ///< since the first update
   bool finished = false;               ///< no further change will come
 

@@ -35,7 +35,7 @@ class relay_sink final : public spdlog::sinks::sink {
       wire::writer buffer;
       encode_log_record(record_of(message), buffer);
       const bool matters = message.level >= spdlog::level::warn;
-      out_.send(buffer.bytes(), matters ? urgency::must_arrive : urgency::may_be_dropped);
+      out_.send(record_kind::log, buffer.bytes(), matters ? urgency::must_arrive : urgency::may_be_dropped);
     } catch (...) { // nobody in this process can be told
     }
   }

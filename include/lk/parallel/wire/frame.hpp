@@ -25,6 +25,7 @@ enum class frame_kind : std::uint16_t {
   ready,         ///< worker to host: worker_init is done
   init_failed,   ///< worker to host: worker_init threw
   log_record,    ///< worker to host: one log record
+  progress,      ///< worker to host: one change of a Progress
   log_dropped,   ///< worker to host: how many log records were dropped before this frame, 64 bits
 };
 
