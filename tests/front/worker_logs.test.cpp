@@ -1,16 +1,20 @@
 // lk-parallel | SPDX-License-Identifier: MIT
 #include "front/back_ends.hpp"
 #include "support/catch.hpp"
+#include "support/in_child.hpp"
 
 #include <algorithm>
 #include <csignal>
 #include <cstddef>
+#include <cstdio>
 #include <memory>
 #include <mutex>
 #include <ranges>
 #include <string>
 #include <thread>
 #include <vector>
+
+#include <unistd.h>
 
 #include <spdlog/sinks/base_sink.h>
 #include <spdlog/sinks/null_sink.h>
@@ -125,5 +129,36 @@ TEST_CASE("invokers made while other threads of the host log never hang") {
     int n = 0;
     for ([[maybe_unused]] const int x : inv.map(std::views::iota(0, 10))) ++n;
     REQUIRE(n == 10);
+  }
+}
+
+TEST_CASE("what a task prints comes out in one piece, though all workers print at once") {
+  int ends[2];
+  REQUIRE(::pipe(ends) == 0);
+  REQUIRE(testing::in_child([&] {
+            ::dup2(ends[1], STDOUT_FILENO);
+            ::close(ends[0]);
+            ::close(ends[1]);
+            invoker inv{0,
+                        [](const int&, int x) {
+                          const std::string line(99, static_cast<char>('a' + x));
+                          for (int i = 0; i < 100; ++i) std::puts(line.c_str());
+                          return x;
+                        },
+                        {.n_jobs = 4}};
+            int n = 0;
+            for ([[maybe_unused]] const int x : inv.map(std::views::iota(0, 6))) ++n;
+            return n == 6 ? 0 : 1;
+          }) == testing::exited(0));
+  ::close(ends[1]);
+  std::string all(100'000, ' ');
+  std::size_t size = 0;
+  for (ssize_t n = 0; (n = ::read(ends[0], all.data() + size, all.size() - size)) > 0;)
+    size += static_cast<std::size_t>(n);
+  ::close(ends[0]);
+  REQUIRE(size == 60'000);
+  for (std::size_t at = 0; at < size; at += 10'000) {
+    const std::string task = all.substr(at, 10'000);
+    REQUIRE(std::ranges::count(task, task[0]) == 9900);
   }
 }

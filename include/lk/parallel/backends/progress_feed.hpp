@@ -44,6 +44,13 @@ class progress_feed {
     last_told_ = now;
   }
 
+  /// The map is over: what was begun and not finished is back among the dispatched, where it will stay.
+  void end() {
+    tell(0);
+    move(running_, progress_state::dispatched, progress_state::in_progress);
+    waiting_ += std::exchange(running_, 0);
+  }
+
   /// A display that says how long it has taken wants to be told now and then, whatever happens.
   base::deadline next_look() const {
     return progress_ ? base::deadline::after(longest_silence) : base::deadline::never();
@@ -53,7 +60,7 @@ class progress_feed {
   static constexpr auto longest_silence = std::chrono::milliseconds(100);
 
   void move(std::size_t n, progress_state to, std::optional<progress_state> from) {
-    if (n == 0) return;
+    if (n == 0 || !progress_) return;
     has_moved_ = true;
     progress_->update(n, to, from);
   }

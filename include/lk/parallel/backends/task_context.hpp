@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include <lk/parallel/backends/random.hpp>
 
@@ -44,6 +45,8 @@ class task_context {
   int attempt() const { return attempt_; }
   /// Number of the worker, from 0.
   int worker() const { return worker_; }
+  /// "task 12, worker 3": for log lines.
+  std::string tag() const { return "task " + std::to_string(index_) + ", worker " + std::to_string(worker_); }
   /// Whether nobody waits for the result any more; a long task may then return anything, or throw.
   bool stop_requested() const {
     return abandoned_.first_live && abandoned_.ticket < abandoned_.first_live->load(std::memory_order_relaxed);

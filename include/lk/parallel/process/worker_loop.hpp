@@ -4,16 +4,15 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <cstdio>
 #include <cstring>
 #include <exception>
 #include <span>
 
 #include <cxxabi.h>
-#include <stdio_ext.h>
 
 #include <lk/parallel/base/fault_point.hpp>
 #include <lk/parallel/base/spin.hpp>
+#include <lk/parallel/process/printed_output.hpp>
 #include <lk/parallel/process/result_sender.hpp>
 #include <lk/parallel/process/worker_spec.hpp>
 #include <lk/parallel/report/progress_relay.hpp>
@@ -83,7 +82,7 @@ class worker_loop {
     if (busy_since_ == clock::time_point{}) busy_since_ = clock::now();
     try {
       map_.entry(function_state_, task);
-      show_what_was_printed();
+      show_printed_output();
       sender_.commit(wire::frame_kind::result, task.ticket);
     } catch (const std::exception&) {
       report_failure(task, std::current_exception());
@@ -97,15 +96,11 @@ class worker_loop {
   void report_failure(const running_task& task, std::exception_ptr thrown) {
     sender_.forget();
     report::progress_relay::flush();
-    show_what_was_printed();
+    show_printed_output();
     wire::writer message;
     message.put(static_cast<std::int32_t>(task.stage));
     wire::encode_failure(wire::describe(std::move(thrown)), message);
     sender_.send(wire::frame_kind::failure, task.ticket, message.bytes());
-  }
-
-  static void show_what_was_printed() {
-    if (::__fpending(stdout) != 0) std::fflush(stdout);
   }
 
   /// Nothing to do: look again for a moment, then sleep until the host rings.

@@ -5,13 +5,13 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include <cstdio>
 #include <exception>
 
 #include <lk/parallel/base/fault_point.hpp>
 #include <lk/parallel/process/crash_handler.hpp>
 #include <lk/parallel/process/fork.hpp>
 #include <lk/parallel/process/hygiene.hpp>
+#include <lk/parallel/process/printed_output.hpp>
 #include <lk/parallel/process/result_sender.hpp>
 #include <lk/parallel/process/worker_loop.hpp>
 #include <lk/parallel/process/worker_spec.hpp>
@@ -55,6 +55,7 @@ inline int worker_main(const pool_spec& spec, int worker, pid_t zygote, const sh
   if (!spec.core_dumps) refuse_core_dumps();
   memory.keep_only(worker);
   set_signal_mask({});
+  collect_printed_output();
 
   const shm::channel channel = memory.at(worker);
   crash_handler::install(channel.status->crash);
@@ -70,7 +71,7 @@ inline int worker_main(const pool_spec& spec, int worker, pid_t zygote, const sh
     spec.around_tasks(whole_life);
   else
     whole_life();
-  std::fflush(stdout);
+  show_printed_output();
   return healthy ? exit_done : exit_init_failed;
 }
 
