@@ -48,3 +48,17 @@ TEST_CASE("a map without a progress object tells nobody") {
   feed.tell(1);
   SUCCEED();
 }
+
+TEST_CASE("what a map leaves unfinished is in progress no more when it ends") {
+  const auto seen = std::make_shared<recorder>();
+  backends::progress_feed feed(seen);
+  for (int i = 0; i < 10; ++i) feed.dispatched();
+  feed.tell(4);
+  feed.done(true);
+  feed.done(false);
+  feed.end();
+  REQUIRE(seen->last.count(progress_state::in_progress) == 0);
+  REQUIRE(seen->last.count(progress_state::finished) == 1);
+  REQUIRE(seen->last.count(progress_state::failed) == 1);
+  REQUIRE(seen->last.count(progress_state::dispatched) == 8);
+}

@@ -37,9 +37,16 @@ class progress_feed {
     move(std::exchange(n_failed_, 0), failed, in_progress);
   }
 
+  /// The map is over: what was begun and not finished is back among the dispatched, where it will stay.
+  void end() {
+    tell(0);
+    move(running_, progress_state::dispatched, progress_state::in_progress);
+    waiting_ += std::exchange(running_, 0);
+  }
+
  private:
   void move(std::size_t n, progress_state to, std::optional<progress_state> from) {
-    if (n != 0) progress_->update(n, to, from);
+    if (n != 0 && progress_) progress_->update(n, to, from);
   }
 
   std::shared_ptr<Progress> progress_;

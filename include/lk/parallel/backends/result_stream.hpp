@@ -129,7 +129,7 @@ class map_stream final : public result_stream<R>, completion_sink<R> {
     if (std::exchange(ended_, true)) return;
     if (::getpid() != owner_) return leave_alone();
     on_stop_.reset();
-    feed_.tell(0);
+    feed_.end();
     if (backend_) backend_->end();
     held_.reset();
     options_.slot->open = nullptr;

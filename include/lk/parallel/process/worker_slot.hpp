@@ -176,6 +176,7 @@ class worker_slot {
       if (whole) {
         const bool is_copy = whole->data() != payload.data();
         fn(wire::message{static_cast<wire::frame_kind>(header.kind), header.flags, sealed, *whole, is_copy});
+        result_pieces_.release();
         return true;
       }
       free_results(); // the worker may be waiting for room for the next piece

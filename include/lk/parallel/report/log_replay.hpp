@@ -21,12 +21,12 @@ namespace lk::parallel::report {
 
 /// The same text at an address that stays valid: spdlog keeps source locations as pointers, async loggers and
 /// backtraces keep them for later. Null for an empty text, and for new ones once there are too many to be places in a
-/// program. Threads: safe.
+/// program, or a text is too long to be one. Threads: safe.
 inline const char* text_for_ever(const std::string& text) {
-  constexpr std::size_t most = 16384;
+  constexpr std::size_t most = 16384, longest = 4096;
   static std::mutex mutex;                                   // guards known
   static auto& known = *new std::unordered_set<std::string>; // leaked: loggers may outlive static destruction
-  if (text.empty()) return nullptr;
+  if (text.empty() || text.size() > longest) return nullptr;
   const std::lock_guard lock(mutex);
   const auto at = known.find(text);
   if (at != known.end()) return at->c_str();

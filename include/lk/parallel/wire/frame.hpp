@@ -70,7 +70,7 @@ class assembler {
   /// Throws: wire_error for a piece that does not continue the message begun before it.
   std::optional<std::span<const std::byte>> add(std::uint16_t kind, std::uint64_t ticket, bool more,
                                                 std::span<const std::byte> piece) {
-    if (finished_) forget();
+    if (finished_) release();
     if (message_.empty() && !more) return piece;
     if (!message_.empty() && (kind != kind_ || ticket != ticket_))
       throw wire_error("a piece of another message arrived in the middle of one");
@@ -88,15 +88,17 @@ class assembler {
     finished_ = false;
   }
 
- private:
-  /// Memory for messages of usual sizes is kept, that of a huge one is given back.
-  void forget() {
+  /// The whole message is of no use any more. Memory for messages of usual sizes is kept, that of a huge one given
+  /// back.
+  void release() {
+    if (!finished_) return;
     constexpr std::size_t usual_bytes = std::size_t{4} << 20;
     if (message_.capacity() > usual_bytes) message_ = {};
     message_.clear();
     finished_ = false;
   }
 
+ private:
   std::vector<std::byte> message_;
   std::uint64_t ticket_ = 0;
   std::uint16_t kind_ = 0;
