@@ -50,11 +50,16 @@ class crash_handler {
   static constexpr unsigned longest_seconds = 2;
 
   static void on_crash(int signal, siginfo_t* info, void* context) {
-    if (::getpid() == owner_ && !is_taken_.exchange(true)) {
+    pid_t first_thread = 0;
+    const bool is_first = ::getpid() == owner_ && thread_.compare_exchange_strong(first_thread, ::gettid());
+    if (is_first) {
       end_even_if_stuck();
       write_down(signal, info, context);
+      ::alarm(0);
     }
-    if (info->si_code <= 0) ::raise(signal); // it was sent; a fault of the code's own comes again on return
+    while (::getpid() == owner_ && !is_first && first_thread != ::gettid()) ::pause(); // the first one ends us all
+    const bool comes_again = signal == SIGSEGV || signal == SIGBUS || signal == SIGFPE || signal == SIGILL;
+    if (info->si_code <= 0 || !comes_again) ::raise(signal); // it was sent, or the code would go on behind it
   }
 
   /// The stack may be in such a state that walking it never ends.
@@ -92,7 +97,7 @@ class crash_handler {
 
   inline static shm::crash_record* record_ = nullptr;
   inline static pid_t owner_ = 0;
-  inline static std::atomic<bool> is_taken_{false}; // one thread of the process writes
+  inline static std::atomic<pid_t> thread_{0}; ///< the one that crashed first and writes
 };
 
 } // namespace lk::parallel::process
