@@ -1,9 +1,20 @@
 # lk-parallel | SPDX-License-Identifier: MIT
 # cmake -DPAGE=page.md -DEXAMPLE=program.cpp -P snippets.cmake: the C++ blocks of the page are the regions of the program
-# that stand between two lines `//! [name]`, each region once, without the indentation of those lines.
+# that stand between two lines `//! [name]`, each region once, without the indentation of those lines. Both may be several
+# files, separated by `|`.
 
-file(READ "${PAGE}" page)
-file(READ "${EXAMPLE}" rest)
+# Hands back the texts of the files one after the other.
+function(read_files names result)
+  string(REPLACE "|" ";" names "${names}")
+  set(texts "")
+  foreach(name IN LISTS names)
+    file(READ "${name}" text)
+    string(APPEND texts "${text}")
+  endforeach()
+  set(${result} "${texts}" PARENT_SCOPE)
+endfunction()
+read_files("${PAGE}" page)
+read_files("${EXAMPLE}" rest)
 
 # Takes each region of the program out of the page.
 set(n_regions 0)

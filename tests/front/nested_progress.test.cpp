@@ -25,7 +25,7 @@ struct recorder final : Progress {
   ~recorder() override { finish(); }
   void show(const report::progress_snapshot& now) override { last = now; }
 
-  std::size_t n(progress_state state) const { return last.count(state); }
+  std::size_t n(progress_state which) const { return last.count(which); }
   std::size_t sum() const {
     return n(progress_state::dispatched) + n(progress_state::in_progress) + n(progress_state::finished) +
            n(progress_state::failed);

@@ -248,7 +248,9 @@ TEST_CASE("a child that a task forks by itself cannot spoil the worker's records
 
 TEST_CASE("an outlet that throws costs the record and nothing else") {
   struct broken_outlet final : report::outlet {
-    void send(report::record_kind, std::span<const std::byte>, report::urgency) override { throw std::runtime_error("the host is gone"); }
+    void send(report::record_kind, std::span<const std::byte>, report::urgency) override {
+      throw std::runtime_error("the host is gone");
+    }
   };
   testing::host_loggers host;
   REQUIRE(testing::in_child([] {

@@ -57,7 +57,7 @@ class progress_relay {
     if (::getpid() != owner_) return;
     try {
       const std::lock_guard lock(mutex_);
-      gathered_[{id, to, from}] += n;
+      gathered_[{id, to, from ? static_cast<int>(*from) : outside}] += n;
       has_gathered_.store(true, std::memory_order_relaxed);
       if (clock::now() - last_sent_ >= longest_gathering) send_all();
     } catch (...) { // memory ran out: nobody in this process can be told
@@ -78,6 +78,7 @@ class progress_relay {
   using clock = std::chrono::steady_clock;
   /// A display draws ten times a second at most.
   static constexpr auto longest_gathering = std::chrono::milliseconds(50);
+  static constexpr int outside = -1; ///< in the place of `from`; GCC 12 warns of an optional in a key
 
   explicit progress_relay(outlet& out) : out_(out) {}
 
@@ -94,7 +95,10 @@ class progress_relay {
     last_sent_ = clock::now();
     for (const auto& [key, n] : std::exchange(gathered_, {})) {
       const auto& [id, to, from] = key;
-      send_one({.id = id, .n = n, .to = to, .from = from});
+      if (from == outside)
+        send_one({.id = id, .n = n, .to = to});
+      else
+        send_one({.id = id, .n = n, .to = to, .from = static_cast<progress_state>(from)});
     }
   }
 
@@ -109,7 +113,7 @@ class progress_relay {
   outlet& out_;
   const pid_t owner_ = ::getpid();
   std::mutex mutex_; // guards the rest; made in the worker
-  std::map<std::tuple<std::uint64_t, progress_state, std::optional<progress_state>>, std::uint64_t> gathered_;
+  std::map<std::tuple<std::uint64_t, progress_state, int>, std::uint64_t> gathered_; // by id, to, from
   clock::time_point last_sent_{};
   std::atomic<bool> has_gathered_{false};
 };

@@ -85,21 +85,21 @@ class assembler {
   }
 
   void reset() {
-    message_ = {};
+    message_ = std::vector<std::byte>();
     finished_ = false;
   }
 
-  /// The whole message is of no use any more. Memory for messages of usual sizes is kept, that of a huge one given back.
+  /// The whole message is of no use any more. Memory for messages of usual sizes is kept, that of a huge one given
+  /// back.
   void release() {
     if (!finished_) return;
     constexpr std::size_t usual_bytes = std::size_t{4} << 20;
-    if (message_.capacity() > usual_bytes) message_ = {};
+    if (message_.capacity() > usual_bytes) message_ = std::vector<std::byte>(); // = {} would keep the memory
     message_.clear();
     finished_ = false;
   }
 
  private:
-
   std::vector<std::byte> message_;
   std::uint64_t ticket_ = 0;
   std::uint16_t kind_ = 0;
