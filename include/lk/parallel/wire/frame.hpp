@@ -84,7 +84,7 @@ class assembler {
   }
 
   void reset() {
-    message_ = {};
+    message_ = std::vector<std::byte>();
     finished_ = false;
   }
 
@@ -93,7 +93,7 @@ class assembler {
   void release() {
     if (!finished_) return;
     constexpr std::size_t usual_bytes = std::size_t{4} << 20;
-    if (message_.capacity() > usual_bytes) message_ = {};
+    if (message_.capacity() > usual_bytes) message_ = std::vector<std::byte>(); // = {} would keep the memory
     message_.clear();
     finished_ = false;
   }
