@@ -1,18 +1,12 @@
 // lk-parallel | SPDX-License-Identifier: MIT
-#include <dirent.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
-#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -22,26 +16,23 @@
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include <lk/parallel/base/deadline.hpp>
-#include <lk/parallel/base/posix.hpp>
 #include <lk/parallel/base/unique_fd.hpp>
 
-#include <support/procfs.hpp>
-#include <support/sanitizers.hpp>
-
-#include "faults/signs_of_life.hpp"
+#include "faults/descendants.hpp"
+#include "faults/one_run.hpp"
 
 // The driver: runs the victim with one fault and sees to what only an outsider can: that it ends in time and as the
 // fault declares, and that no process and no shared memory outlives it. As a child subreaper it becomes the parent of
 // whatever the victim leaves behind.
 
 using namespace lk::parallel;
-using std::chrono::milliseconds;
-using testing::process_state;
+using namespace lk::parallel::faults;
 
 namespace {
 
@@ -55,282 +46,6 @@ fault_driver VICTIM --expect-names NAME...     compares the names with the victi
   --seed N              for the victim
   --expect-failure TEXT succeeds only where the run fails and its report holds the text
 )";
-
-struct settings {
-  std::string victim;
-  std::string fault;
-  int repeat = 1;
-  std::chrono::seconds at_most = std::chrono::hours(24);
-  std::chrono::seconds deadline{testing::under_sanitizer ? 300 : 60};
-  bool busy = false;
-  std::optional<std::string> seed;
-  std::optional<std::string> expected_failure;
-  std::optional<std::vector<std::string>> expected_names;
-};
-
-// --- processes
-
-/// Whoever descends from this process, but for those of `without`.
-std::vector<process_state> descendants(const std::set<pid_t>& without) {
-  const auto all = testing::all_processes();
-  std::set<pid_t> family{::getpid()};
-  std::vector<process_state> found;
-  for (bool grew = true; grew;) {
-    grew = false;
-    for (const process_state& process : all) {
-      if (!family.count(process.parent) || family.count(process.pid) || without.count(process.pid)) continue;
-      family.insert(process.pid);
-      found.push_back(process);
-      grew = true;
-    }
-  }
-  return found;
-}
-
-std::string name_of(pid_t pid) {
-  std::string name = base::read_small_file("/proc/" + std::to_string(pid) + "/comm").value_or("?");
-  return name.substr(0, name.find('\n'));
-}
-
-/// One more SIGCHLD, or the limit. SIGCHLD is blocked in this process.
-void wait_for_a_child(const base::deadline& limit) {
-  sigset_t child_ended;
-  ::sigemptyset(&child_ended);
-  ::sigaddset(&child_ended, SIGCHLD);
-  const auto left = std::min<std::chrono::nanoseconds>(limit.left(), std::chrono::milliseconds(100));
-  const timespec span{0, static_cast<long>(left.count())};
-  ::sigtimedwait(&child_ended, nullptr, &span);
-}
-
-struct ended_child {
-  pid_t pid;
-  std::string name;
-  int status;
-};
-
-/// A child that has ended and is now reaped, but for those of `without`, which are left alone.
-std::optional<ended_child> reap_one() {
-  siginfo_t info{};
-  if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) return std::nullopt;
-  ended_child ended{info.si_pid, name_of(info.si_pid), 0};
-  ::waitpid(ended.pid, &ended.status, 0);
-  return ended;
-}
-
-std::string how_it_ended(int status) {
-  if (WIFSIGNALED(status)) return std::string("was killed by SIG") + ::sigabbrev_np(WTERMSIG(status));
-  return "exited with status " + std::to_string(WEXITSTATUS(status));
-}
-
-/// Kills whoever descends from this process until nobody is left.
-void kill_all(const std::set<pid_t>& without) {
-  while (true) {
-    const auto left = descendants(without);
-    if (left.empty()) return;
-    for (const process_state& process : left)
-      if (process.state != 'Z') ::kill(process.pid, SIGKILL);
-    while (reap_one()) {
-    }
-    wait_for_a_child(base::deadline::after(milliseconds(5)));
-  }
-}
-
-std::set<std::string> shared_memory_names() {
-  const auto names = testing::names_in("/dev/shm");
-  return {names.begin(), names.end()};
-}
-
-// --- what a hang looks like
-
-std::string first_line_of(const std::string& path) {
-  const std::string text = base::read_small_file(path).value_or("not readable");
-  return text.substr(0, text.find('\n'));
-}
-
-std::string describe_thread(const std::string& folder, const std::string& thread) {
-  std::string text = "    thread " + thread + " (" + first_line_of(folder + "/comm") + ") waits in " +
-                     first_line_of(folder + "/wchan") + ", system call " + first_line_of(folder + "/syscall") + '\n';
-  std::istringstream stack(base::read_small_file(folder + "/stack").value_or(""));
-  for (std::string frame; std::getline(stack, frame);) text += "      " + frame + '\n';
-  return text;
-}
-
-std::string describe(const std::vector<process_state>& processes, faults::signs_of_life& signs) {
-  std::string text, silent = "none of them has passed a fault point";
-  std::int64_t oldest = 0;
-  for (const process_state& process : processes) {
-    text += "  process " + std::to_string(process.pid) + " (" + process.name + ", state " + process.state +
-            ", child of " + std::to_string(process.parent) + ")";
-    if (const faults::sign_of_life* sign = signs.find(process.pid)) {
-      const std::int64_t age_ns = faults::signs_of_life::now_ns() - sign->at_ns.load(std::memory_order_relaxed);
-      const std::string age = std::to_string(age_ns / 1'000'000) + " ms ago";
-      text += ": passed \"" + sign->point() + "\" " + age + ", " +
-              std::to_string(sign->count.load(std::memory_order_relaxed)) + " points in all";
-      if (process.name.rfind("lk-worker-", 0) == 0 && age_ns > oldest) {
-        oldest = age_ns;
-        silent = process.name + " (process " + std::to_string(process.pid) + "), last seen at \"" + sign->point() +
-                 "\" " + age;
-      }
-    } else {
-      text += ": passed no fault point";
-    }
-    text += '\n';
-    const std::string threads = "/proc/" + std::to_string(process.pid) + "/task";
-    for (const std::string& thread : testing::names_in(threads))
-      text += describe_thread(threads + '/' + thread, thread);
-  }
-  return text + "  the most silent worker: " + silent + '\n';
-}
-
-// --- one run
-
-struct report {
-  std::vector<std::string> failures;
-  std::string output;
-  double wall_ms = 0;
-};
-
-class one_run {
- public:
-  one_run(const settings& wanted, int ends_by, const std::set<pid_t>& busy)
-      : wanted_(wanted)
-      , ends_by_(ends_by)
-      , busy_(busy)
-      , output_(::memfd_create("output", MFD_CLOEXEC))
-      , signs_fd_(::memfd_create("signs of life", MFD_CLOEXEC)) {
-    if (!output_ || !signs_fd_ || ::ftruncate(signs_fd_.get(), faults::signs_of_life::bytes) != 0 ||
-        !(signs_ = faults::signs_of_life::map(signs_fd_.get())))
-      throw std::runtime_error(std::string("cannot make memory for the victim: ") + std::strerror(errno));
-  }
-  ~one_run() {
-    if (signs_) signs_->unmap();
-  }
-  one_run(const one_run&) = delete;
-  one_run& operator=(const one_run&) = delete;
-
-  report run() {
-    const auto shared_memory_before = shared_memory_names();
-    const auto begin = std::chrono::steady_clock::now();
-    const pid_t victim = start();
-    if (const auto status = wait_for_end(victim)) {
-      judge_end(*status);
-      if (ends_by_ == 0)
-        expect_no_orphans();
-      else
-        expect_orphans_to_end();
-    }
-    report_.wall_ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
-    kill_all(busy_);
-    for (const std::string& name : shared_memory_names())
-      if (!shared_memory_before.count(name)) fail_for_shared_memory("/dev/shm/" + name);
-    report_.output = base::read_small_file("/proc/self/fd/" + std::to_string(output_.get())).value_or("") + measured_;
-    return report_;
-  }
-
- private:
-  void fail(const std::string& sentence) { report_.failures.push_back(sentence); }
-
-  /// Where the failure was asked for, the name is removed; else another program may have made it.
-  void fail_for_shared_memory(const std::string& path) {
-    fail(path + " is new");
-    if (wanted_.expected_failure) ::unlink(path.c_str());
-  }
-
-  pid_t start() {
-    std::vector<std::string> words{wanted_.victim, "--fault", wanted_.fault, "--signs", std::to_string(victims_signs)};
-    if (wanted_.seed) words.insert(words.end(), {"--seed", *wanted_.seed});
-    std::vector<char*> argv;
-    for (std::string& word : words) argv.push_back(word.data());
-    argv.push_back(nullptr);
-    const pid_t driver = ::getpid();
-    const pid_t pid = ::fork();
-    if (pid < 0) throw std::runtime_error(std::string("fork: ") + std::strerror(errno));
-    if (pid == 0) become_victim(driver, argv);
-    ::setpgid(pid, pid); // in both processes, so that the group exists before either goes on
-    return pid;
-  }
-
-  [[noreturn]] void become_victim(pid_t driver, const std::vector<char*>& argv) const {
-    ::setpgid(0, 0);
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (::getppid() != driver) ::_exit(127);
-    const int nothing = ::open("/dev/null", O_RDONLY);
-    ::dup2(nothing, 0);
-    ::dup2(output_.get(), 1);
-    ::dup2(output_.get(), 2);
-    ::dup2(signs_fd_.get(), victims_signs);
-    ::close(nothing);
-    sigset_t none;
-    ::sigemptyset(&none);
-    ::sigprocmask(SIG_SETMASK, &none, nullptr);
-    ::execv(argv[0], argv.data());
-    ::dprintf(2, "%s cannot be run: %s\n", argv[0], std::strerror(errno));
-    ::_exit(127);
-  }
-
-  /// The victim's end, once it is there; orphans that end meanwhile are failures.
-  std::optional<int> wait_for_end(pid_t victim) {
-    const auto limit = base::deadline::after(wanted_.deadline);
-    while (true) {
-      while (const auto ended = reap_one()) {
-        if (ended->pid == victim) return ended->status;
-        if (!busy_.count(ended->pid)) orphans_.push_back(*ended);
-      }
-      if (limit.passed()) break;
-      wait_for_a_child(limit);
-    }
-    fail("it hangs: no end within " + std::to_string(wanted_.deadline.count()) + " s; who waits where:\n" +
-         describe(descendants(busy_), *signs_));
-    return std::nullopt;
-  }
-
-  void judge_end(int status) {
-    const bool as_declared = ends_by_ == 0 ? WIFEXITED(status) && WEXITSTATUS(status) == 0
-                                           : WIFSIGNALED(status) && WTERMSIG(status) == ends_by_;
-    if (!as_declared)
-      fail("the victim " + how_it_ended(status) + ", not as declared (" +
-           (ends_by_ == 0 ? std::string("exit status 0") : std::string("SIG") + ::sigabbrev_np(ends_by_)) + ")");
-  }
-
-  void expect_no_orphans() {
-    for (const ended_child& ended : orphans_)
-      fail("an orphan, dead by now: process " + std::to_string(ended.pid) + " (" + ended.name + "), which " +
-           how_it_ended(ended.status));
-    const auto left = descendants(busy_);
-    if (!left.empty()) fail("orphans of a victim that has left:\n" + describe(left, *signs_));
-  }
-
-  /// A victim that was killed leaves the rest to its zygote. 0.5 s are promised for an idle machine; ten times that in
-  /// a test.
-  void expect_orphans_to_end() {
-    const auto begin = std::chrono::steady_clock::now();
-    const auto limit = base::deadline::after(std::chrono::seconds(5));
-    while (true) {
-      while (reap_one()) {
-      }
-      const auto left = descendants(busy_);
-      if (left.empty()) break;
-      if (limit.passed()) return fail("processes outlive the victim by 5 s:\n" + describe(left, *signs_));
-      wait_for_a_child(base::deadline::after(milliseconds(2)));
-    }
-    const std::chrono::duration<double, std::milli> time = std::chrono::steady_clock::now() - begin;
-    char line[200];
-    std::snprintf(line, sizeof line, "measured: %s: all processes gone: %.3f ms\n", wanted_.fault.c_str(),
-                  time.count());
-    measured_ = line;
-  }
-
-  static constexpr int victims_signs = 3;
-
-  const settings& wanted_;
-  int ends_by_;
-  const std::set<pid_t>& busy_;
-  base::unique_fd output_, signs_fd_;
-  faults::signs_of_life* signs_ = nullptr;
-  std::vector<ended_child> orphans_;
-  std::string measured_;
-  report report_;
-};
 
 // --- several runs
 
@@ -354,7 +69,7 @@ std::optional<std::pair<std::string, double>> measurement_of(const std::string& 
 
 class summary {
  public:
-  void add(const report& run) {
+  void add(const run_report& run) {
     ++n_runs_;
     if (!run.failures.empty()) ++n_failures_;
     wall_ms_.push_back(run.wall_ms);
@@ -398,6 +113,7 @@ class busy_loops {
   }
   ~busy_loops() {
     for (const pid_t pid : pids_) {
+      if (::waitpid(pid, nullptr, WNOHANG) != 0) continue; // somebody has ended it
       ::kill(pid, SIGKILL);
       ::waitpid(pid, nullptr, 0);
     }
@@ -446,7 +162,7 @@ std::vector<listed_fault> list_of(const std::string& victim, const char* option)
   return found;
 }
 
-int compare_names(const settings& wanted) {
+int compare_names(const driver_settings& wanted) {
   std::set<std::string> listed;
   const std::set<std::string> expected(wanted.expected_names->begin(), wanted.expected_names->end());
   for (const listed_fault& fault : list_of(wanted.victim, "--list")) listed.insert(fault.name);
@@ -460,7 +176,7 @@ int compare_names(const settings& wanted) {
 // --- the whole
 
 /// All that the victim said where one run is asked for or something failed, else only the seeds.
-void tell(const report& run, int number, bool all) {
+void tell(const run_report& run, int number, bool all) {
   if (!run.failures.empty()) std::printf("--- run %d failed:\n", number);
   for (const std::string& failure : run.failures) std::printf("%s\n", failure.c_str());
   std::istringstream lines(run.output);
@@ -469,13 +185,13 @@ void tell(const report& run, int number, bool all) {
   std::fflush(stdout);
 }
 
-bool holds(const report& run, const std::string& text) {
+bool holds(const run_report& run, const std::string& text) {
   bool found = run.output.find(text) != std::string::npos;
   for (const std::string& failure : run.failures) found = found || failure.find(text) != std::string::npos;
   return found;
 }
 
-int drive(const settings& wanted) {
+int drive(const driver_settings& wanted) {
   if (wanted.expected_names) return compare_names(wanted);
   const auto all = list_of(wanted.victim, "--list-all");
   const auto chosen =
@@ -485,7 +201,7 @@ int drive(const settings& wanted) {
   const auto end = base::deadline::after(wanted.at_most);
   summary sums;
   for (int number = 1; number <= wanted.repeat && !(number > 1 && end.passed()); ++number) {
-    const report run = one_run(wanted, chosen->ends_by, busy.pids()).run();
+    const run_report run = one_run(wanted, chosen->ends_by, busy.pids()).run();
     tell(run, number, wanted.repeat == 1);
     sums.add(run);
     if (wanted.expected_failure && (run.failures.empty() || !holds(run, *wanted.expected_failure))) {
@@ -497,8 +213,8 @@ int drive(const settings& wanted) {
   return sums.n_failures() == 0 || wanted.expected_failure ? 0 : 1;
 }
 
-settings parse(int n_words, char** words) {
-  settings wanted;
+driver_settings parse(int n_words, char** words) {
+  driver_settings wanted;
   for (int i = 1; i < n_words; ++i) {
     const std::string word = words[i];
     const auto value = [&]() -> std::string {

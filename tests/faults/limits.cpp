@@ -333,6 +333,7 @@ FAULT("B4-between", "the result arrives after the decision to end its worker, wh
       processes(1, 0, short_limit));
   const tally found = run_each_once(workers, n_runs, short_limit);
   expect(found.n_timeouts == 0, "the result counts, not the limit");
+  wait_until([&] { return *idle == 1; }, "the worker waits for tasks");
   expect_healthy(workers, 2 * static_cast<std::int64_t>(n));
   expect(*n_begun == 1, "no other worker was needed");
 }

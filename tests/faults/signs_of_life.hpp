@@ -34,6 +34,13 @@ struct sign_of_life {
     }
     return text;
   }
+
+  std::int64_t age_ns() const { return now_ns() - at_ns.load(std::memory_order_relaxed); }
+
+  static std::int64_t now_ns() {
+    using namespace std::chrono;
+    return duration_cast<nanoseconds>(steady_clock::now().time_since_epoch()).count();
+  }
 };
 
 class signs_of_life {
@@ -58,7 +65,7 @@ class signs_of_life {
       std::memcpy(&word, text + i * sizeof word, sizeof word);
       mine.name[i].store(word, std::memory_order_relaxed);
     }
-    mine.at_ns.store(now_ns(), std::memory_order_relaxed);
+    mine.at_ns.store(sign_of_life::now_ns(), std::memory_order_relaxed);
     mine.count.fetch_add(1, std::memory_order_relaxed);
   }
 
@@ -66,11 +73,6 @@ class signs_of_life {
   const sign_of_life* find(pid_t pid) {
     const sign_of_life& entry = of(pid);
     return entry.pid.load(std::memory_order_relaxed) == pid ? &entry : nullptr;
-  }
-
-  static std::int64_t now_ns() {
-    using namespace std::chrono;
-    return duration_cast<nanoseconds>(steady_clock::now().time_since_epoch()).count();
   }
 
  private:
