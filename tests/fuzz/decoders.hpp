@@ -5,12 +5,12 @@
 #include <span>
 #include <vector>
 
+#include "fuzz/damage.hpp"
+
 // Every decoder of the library behind one door for hostile bytes: the first byte chooses the decoder, the rest is its
 // message. libfuzzer.cpp drives it with coverage, mutations.test.cpp with a seeded generator.
 
 namespace lk::parallel::testing {
-
-using message = std::vector<std::byte>;
 
 struct decoder {
   const char* name;

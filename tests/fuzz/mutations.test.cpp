@@ -1,14 +1,11 @@
 // lk-parallel | SPDX-License-Identifier: MIT
 #include <cstddef>
-#include <cstdint>
-#include <cstring>
 #include <exception>
-#include <random>
 #include <string>
-#include <vector>
 
 #include <lk/parallel/base/error.hpp>
 
+#include "fuzz/damage.hpp"
 #include "fuzz/decoders.hpp"
 #include "support/catch.hpp"
 
@@ -17,70 +14,9 @@ using testing::all_decoders;
 using testing::decode_any;
 using testing::message;
 
-// The fuzz harness without libFuzzer: good messages, damaged by a seeded generator, the same on every run. (mt19937_64
-// and its plain remainder give the same numbers everywhere, unlike the standard distributions.)
+// The decoders' fuzz harness without libFuzzer.
 
 namespace {
-
-class damage {
- public:
-  explicit damage(std::uint64_t seed) : random_(seed) {}
-
-  message operator()(message bytes, const message& other) {
-    for (std::size_t hits = 1 + below(4); hits > 0; --hits) hit(bytes, other);
-    return bytes;
-  }
-
- private:
-  std::size_t below(std::size_t n) { return static_cast<std::size_t>(random_() % n); }
-
-  void hit(message& bytes, const message& other) {
-    if (bytes.empty()) bytes.push_back(std::byte{0});
-    const std::size_t at = below(bytes.size());
-    const auto spot = bytes.begin() + static_cast<std::ptrdiff_t>(at);
-    switch (below(6)) {
-    case 0: // one bit
-      bytes[at] ^= static_cast<std::byte>(1U << below(8));
-      break;
-    case 1: // one byte
-      bytes[at] = static_cast<std::byte>(below(256));
-      break;
-    case 2: { // a number that a length may take
-      constexpr std::uint64_t numbers[] = {0,
-                                           1,
-                                           2,
-                                           127,
-                                           128,
-                                           255,
-                                           65536,
-                                           std::uint64_t{1} << 32,
-                                           std::uint64_t{1} << 61,
-                                           std::uint64_t{1} << 63,
-                                           ~std::uint64_t{0}};
-      const std::uint64_t number = numbers[below(std::size(numbers))];
-      std::memcpy(bytes.data() + at, &number, std::min(sizeof number, bytes.size() - at));
-      break;
-    }
-    case 3: // cut
-      bytes.resize(at);
-      break;
-    case 4: { // a piece of another message
-      const std::size_t from = below(other.size());
-      const std::size_t n = 1 + below(other.size() - from);
-      const auto piece = other.begin() + static_cast<std::ptrdiff_t>(from);
-      bytes.insert(spot, piece, piece + static_cast<std::ptrdiff_t>(n));
-      break;
-    }
-    default: { // a piece of itself again
-      const message piece(spot, bytes.begin() + static_cast<std::ptrdiff_t>(at + 1 + below(bytes.size() - at)));
-      bytes.insert(bytes.begin() + static_cast<std::ptrdiff_t>(at), piece.begin(), piece.end());
-      break;
-    }
-    }
-  }
-
-  std::mt19937_64 random_;
-};
 
 /// What decode_any let escape for an input, empty if nothing.
 std::string escaped(const message& input) {
@@ -107,15 +43,9 @@ TEST_CASE("every decoder takes its own good messages") {
 TEST_CASE("damaged messages give a value or a wire_error, and nothing else") {
   const auto samples = testing::all_samples();
   for (std::size_t i = 0; i < samples.size(); ++i) {
-    damage damaged(i);
-    message input = samples[i];
-    for (int round = 0; round < 4000; ++round) {
-      // Damage piles up for a while, so that messages far from the good one are seen too.
-      if (round % 8 == 0 || input.size() > 4096) input = samples[i];
-      input = damaged(input, samples[(i + static_cast<std::size_t>(round)) % samples.size()]);
-      if (input.empty()) continue;
-      input[0] = samples[i][0];
+    testing::run_damaged(samples, i, 4000, 4096, [&](message& input) {
+      input[0] = samples[i][0]; // the same decoder
       if (const std::string what = escaped(input); !what.empty()) FAIL(what);
-    }
+    });
   }
 }

@@ -299,7 +299,6 @@ TEST_CASE("a task that nobody wants any more is ended after a grace, and the nex
       0);
   for (int sent = 0; sent < 4 && pool.has_room(); ++sent)
     pool.submit([](wire::writer& out) { out.put(std::uint64_t{0}); });
-  const std::atomic<bool> interrupted{false};
   while (n_stuck < 2) pool.pump(sink); // the workers are forked meanwhile
   pool.abandon_map();
   collector next;

@@ -45,7 +45,8 @@ struct invoker_options {
   std::uint64_t seed = 0;
   /// Runs once in every fresh worker, with its number, before its first task.
   std::function<void(int worker)> worker_init = {};
-  /// Ends the map in progress with `cancelled`.
+  /// Ends the map in progress with `cancelled`. What runs then can see it (task_context::stop_requested); in a worker
+  /// process it is ended after 100 ms.
   std::stop_token stop = {};
 };
 

@@ -37,7 +37,10 @@ class roster {
   }
 
   void add(int worker, pid_t pid) { members_[static_cast<std::size_t>(worker)] = {pid, false}; }
-  bool has(int worker) const { return pid_of(worker) != 0; }
+  /// Whether it lives and nobody has ended it.
+  bool has(int worker) const {
+    return pid_of(worker) != 0 && !members_[static_cast<std::size_t>(worker)].is_ended_by_us;
+  }
   bool empty() const {
     return std::none_of(members_.begin(), members_.end(), [](const member& one) { return one.pid != 0; });
   }

@@ -52,7 +52,7 @@ class supervisor {
     if (::getpid() == owner_) {
       shut_down();
     } else {
-      [[maybe_unused]] auto* const not_ours = zygote_.release();
+      if (zygote_) zygote_->forget();
       memory_.forget();
     }
   }

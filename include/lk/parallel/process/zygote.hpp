@@ -55,6 +55,9 @@ class zygote {
   zygote(const zygote&) = delete;
   zygote& operator=(const zygote&) = delete;
 
+  /// For the destructor in a forked child of the host, whose child the zygote is not.
+  void forget() { pid_ = 0; }
+
   pid_t pid() const { return pid_; }
   int control_fd() const { return control_.fd(); }
   int pidfd() const { return pidfd_.get(); } ///< -1 where the kernel has none

@@ -1,0 +1,134 @@
+// lk-parallel | SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <deque>
+#include <optional>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include <lk/parallel/base/error.hpp>
+#include <lk/parallel/process/worker_spec.hpp>
+#include <lk/parallel/shm/channel.hpp>
+#include <lk/parallel/wire/frame.hpp>
+#include <lk/parallel/wire/seal.hpp>
+
+// A worker as the protocol's harness plays it: both rings from the other end, and nothing that waits.
+
+namespace lk::parallel::testing {
+
+/// A frame that is to be sent.
+struct outgoing {
+  std::uint16_t kind;
+  std::uint16_t flags;
+  std::uint64_t ticket;
+  std::vector<std::byte> payload;
+};
+
+/// A task as it arrived.
+struct incoming {
+  std::uint64_t ticket;
+  std::vector<std::byte> argument;
+};
+
+class worker_side {
+ public:
+  explicit worker_side(const shm::channel& channel)
+      : channel_(channel)
+      , results_(channel.results, channel.status->results_produced, channel.host->results_consumed)
+      , tasks_(channel.tasks, channel.host->tasks_produced, channel.status->tasks_consumed) {}
+
+  /// Whether it has written anything that is not so; then what it reads need not be right: the host frees room in the
+  /// ring of its tasks by its answers.
+  bool lied = false;
+  /// Whether it has sent well-formed frames that no task asked for.
+  bool talked = false;
+  /// Whether it has begun a task and not answered it.
+  bool left_one = false;
+  /// Which byte of its next result it will change when the host has read it.
+  std::optional<std::size_t> tamper_at;
+
+  const shm::channel& channel() const { return channel_; }
+
+  /// Puts a frame at the end of what is to be sent.
+  void put(outgoing frame) {
+    constexpr std::size_t most_waiting = 64;
+    if (outbox_.size() < most_waiting) outbox_.push_back(std::move(frame));
+    send();
+  }
+
+  /// Puts a message, in pieces of at most piece_bytes.
+  void put(wire::frame_kind kind, std::uint64_t ticket, std::span<const std::byte> bytes, std::size_t piece_bytes) {
+    do {
+      const auto piece = bytes.first(std::min(bytes.size(), piece_bytes));
+      bytes = bytes.subspan(piece.size());
+      put({wire::code(kind), wire::frame_flags(0, !bytes.empty()).bits(), ticket, {piece.begin(), piece.end()}});
+    } while (!bytes.empty());
+  }
+
+  /// Sends what the ring has room for. False where something is left.
+  bool send() {
+    try {
+      while (!outbox_.empty() && send(outbox_.front())) {
+        last_ = std::move(outbox_.front());
+        outbox_.pop_front();
+      }
+    } catch (const wire_error&) { // its own scribbles have made the host read further than it wrote
+      outbox_.clear();
+    }
+    return outbox_.empty();
+  }
+
+  const outgoing& last_sent() const { return last_; }
+  /// Where on its ring the header of that frame lies.
+  std::size_t last_header() const { return last_header_; }
+
+  /// Takes the oldest task off its ring, if there is one; hears of maps on the way.
+  std::optional<incoming> take_task() {
+    try {
+      while (const auto frame = tasks_.peek()) {
+        const auto header = frame->header;
+        std::optional<incoming> whole;
+        if (header.kind == wire::code(wire::frame_kind::task)) {
+          const auto bytes =
+              pieces_.add(header.kind, header.ticket, wire::frame_flags(header.flags).more(), frame->payload);
+          if (bytes) whole.emplace(incoming{header.ticket, {bytes->begin(), bytes->end()}});
+        }
+        tasks_.pop();
+        tasks_.publish();
+        if (whole) return whole;
+      }
+    } catch (const wire_error&) {
+      if (!lied) throw;
+    }
+    return std::nullopt;
+  }
+
+ private:
+  /// The one place where a well-formed frame is made, as in process/result_sender.hpp.
+  bool send(const outgoing& frame) {
+    const std::size_t bytes = std::min(frame.payload.size(), shm::largest_payload(results_.capacity()));
+    const auto room = results_.reserve(bytes);
+    if (!room) return false;
+    if (bytes != 0) std::memcpy(room->data(), frame.payload.data(), bytes);
+    const auto sealed = wire::seal::on(frame.kind, frame.flags, frame.ticket, room->first(bytes));
+    last_header_ = static_cast<std::size_t>(room->data() - channel_.results.data()) - sizeof(shm::frame_header);
+    results_.commit(frame.kind, sealed.field(), bytes, frame.flags);
+    results_.publish();
+    return true;
+  }
+
+  shm::channel channel_;
+  shm::ring_writer results_;
+  shm::ring_reader tasks_;
+  wire::assembler pieces_;
+  std::deque<outgoing> outbox_;
+  std::size_t last_header_ = 0;
+  outgoing last_{wire::code(wire::frame_kind::ready), 0, 0, {}};
+};
+
+} // namespace lk::parallel::testing
