@@ -261,26 +261,28 @@ template <std::size_t n> tally run_each_once(pool& workers, const shared_counts<
 
 } // namespace
 
-FAULT("B4", "the result is complete just before the worker is ended for it: the result is delivered, no timeout; the "
-            "next tasks run once") {
+FAULT("B4", "the result is complete just before the worker is ended for it: the result is delivered, no timeout and no "
+            "second attempt; the next tasks run once") {
   constexpr std::size_t n = 6;
-  shared_counts<n> n_runs;
-  shared_int about_to_kill;
-  on_fault_point([&](std::string_view point) {
-    if (point == "about_to_kill") *about_to_kill = 1;
-    if (point == "task_answered" && task_here == 2) pause_for_ever(); // the answer is in the ring; not yet said so
-    return false;
-  });
-  auto workers = make_pool(
-      [&](std::int64_t x, task_context&) {
-        task_here = x;
-        count((*n_runs)[static_cast<std::size_t>(x)]);
-        return answer(x);
-      },
-      processes(1, 0, short_limit));
-  const tally found = run_each_once(workers, n_runs, short_limit);
-  expect(found.n_timeouts == 0, "the result counts, not the limit");
-  expect(*about_to_kill == 1, "the zygote found the task overdue");
+  for (const int retries : {0, 1}) {
+    shared_counts<n> n_runs;
+    shared_int about_to_kill;
+    on_fault_point([&](std::string_view point) {
+      if (point == "about_to_kill") *about_to_kill = 1;
+      if (point == "task_answered" && task_here == 2) pause_for_ever(); // the answer is in the ring; not yet said so
+      return false;
+    });
+    auto workers = make_pool(
+        [&](std::int64_t x, task_context&) {
+          task_here = x;
+          count((*n_runs)[static_cast<std::size_t>(x)]);
+          return answer(x);
+        },
+        processes(1, retries, short_limit));
+    const tally found = run_each_once(workers, n_runs, short_limit);
+    expect(found.n_timeouts == 0, "the result counts, not the limit");
+    expect(*about_to_kill == 1, "the zygote found the task overdue");
+  }
 }
 
 FAULT("B4-late-result", "the result arrives after the decision to end its worker: it is delivered, no timeout, and the "
