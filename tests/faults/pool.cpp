@@ -78,8 +78,6 @@ void expect_healthy(pool& workers, std::int64_t n) {
     expect(results[static_cast<std::size_t>(x)] == answer(x), "a map gives the right results in order");
 }
 
-// A zygote that is about to fork bears the name of the worker to be, so names alone do not tell.
-
 std::vector<pid_t> worker_pids() {
   return living_processes([](const testing::process_state& process, const processes_by_pid& all) {
     return is_named(process, "lk-worker-") && process.parent != ::getpid() && descends_from_here(process, all) &&
@@ -89,7 +87,7 @@ std::vector<pid_t> worker_pids() {
 
 std::vector<pid_t> zygote_pids() {
   return living_processes([](const testing::process_state& process, const processes_by_pid&) {
-    return is_named(process, "lk-") && process.parent == ::getpid();
+    return is_named(process, "lk-zygote-") && process.parent == ::getpid();
   });
 }
 

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
+#include <string>
 #include <utility>
 
 #include <lk/parallel/base/fault_point.hpp>
@@ -19,8 +21,13 @@ inline constexpr int exit_done = 0;
 inline constexpr int exit_escaped_exception = 70; ///< EX_SOFTWARE of sysexits.h
 inline constexpr int exit_init_failed = 71;
 
-/// What a worker is called in the process list, with its number behind it.
-inline constexpr const char* worker_name = "lk-worker-";
+/// What the library's processes are called in the process list.
+inline constexpr const char* worker_prefix = "lk-worker-";
+inline std::string worker_name(int worker) { return worker_prefix + std::to_string(worker); }
+/// Each zygote has a name of its own, which its children bear until they take theirs (prctl(2): 15 characters).
+inline std::string zygote_name(pid_t zygote) { return "lk-zygote-" + std::to_string(zygote % 100000); }
+
+inline void take_name(const std::string& name) noexcept { ::prctl(PR_SET_NAME, name.c_str()); }
 
 /// As fork(2). Fork: the child may have been copied while another thread of this process held a lock.
 inline pid_t fork_process() noexcept {

@@ -114,8 +114,9 @@ class supervisor {
       slot.channel().host->stop.store(1, std::memory_order_relaxed);
       slot.channel().host->bell.ring();
     }
+    const pid_t zygote = zygote_->pid();
     const auto how = zygote_->stop(base::deadline::after(counts_coverage() ? longest_stop * 15 : longest_stop));
-    if (how != exit_status::exited(exit_done)) reap_orphans(); // it has not seen its workers out
+    if (how != exit_status::exited(exit_done)) reap_orphans(zygote); // it has not seen its workers out
     const auto replay_only = [&](int worker) {
       worker_slot& slot = dispatcher_.slot(worker);
       answers_.take_last_words(slot);
@@ -273,9 +274,10 @@ class supervisor {
   }
 
   [[noreturn]] void lose_zygote() {
+    const pid_t zygote = zygote_->pid();
     const auto how = zygote_->end_now();
     zygote_.reset();
-    reap_orphans();
+    reap_orphans(zygote);
     for (worker_slot& slot : dispatcher_.slots()) slot.clear();
     dispatcher_.abandon_map();
     throw_zygote_lost(how);

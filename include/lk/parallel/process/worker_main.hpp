@@ -48,6 +48,7 @@ inline bool initialise_worker(const pool_spec& spec, int worker, result_sender& 
 /// Fork: runs in the worker, as the child_main of live_as_child.
 inline int worker_main(const pool_spec& spec, int worker, pid_t zygote, const shm::pool_memory& memory,
                        const shm::event_bell& host_bell) {
+  take_name(worker_name(worker)); // first of all: see orphans.hpp
   LK_PARALLEL_FAULT_POINT("worker_begins");
   if (!die_with_parent(zygote)) return exit_done;
   const int keep[] = {host_bell.fd()};

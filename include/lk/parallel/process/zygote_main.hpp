@@ -10,7 +10,6 @@
 #include <chrono>
 #include <deque>
 #include <optional>
-#include <string>
 
 #include <lk/parallel/base/deadline.hpp>
 #include <lk/parallel/base/error.hpp>
@@ -84,15 +83,13 @@ class zygote_life {
     memory_.page().news_sent.fetch_add(1, std::memory_order_release);
   }
 
-  static void call_myself(const std::string& name) { ::prctl(PR_SET_NAME, name.c_str()); }
-
   void send_outbox() {
     while (!outbox_.empty() && host_.try_send(outbox_.front())) outbox_.pop_front();
   }
 
   void settle_in() {
     reach(launch_step::signals);
-    call_myself("lk-zygote");
+    take_name(zygote_name(::getpid()));
     ::prctl(PR_SET_CHILD_SUBREAPER, 1);
     ignore_signals_meant_for_the_host();
     limit_.emplace(longest_launch);      // where a copied lock hangs us and the host is gone, nobody else ends us
@@ -139,12 +136,9 @@ class zygote_life {
 
   void fork_worker(int worker) {
     const pid_t self = ::getpid();
-    call_myself(worker_name + std::to_string(worker)); // the child is born with its name: see orphans.hpp
     const pid_t pid = fork_process();
     if (pid == 0) live_as_child([&] { return worker_main(spec_, worker, self, memory_, host_bell_); });
-    const int error = errno;
-    call_myself("lk-zygote");
-    if (pid < 0) return tell({.kind = news_kind::fork_failed, .worker = worker, .value = error});
+    if (pid < 0) return tell({.kind = news_kind::fork_failed, .worker = worker, .value = errno});
     workers_.add(worker, pid);
     tell({.kind = news_kind::forked, .worker = worker, .pid = pid});
   }
