@@ -66,6 +66,7 @@ void expect_zygote_lost(pool& workers) {
 // --- S1
 
 [[noreturn]] void die_of(int signal) {
+  if (signal != SIGKILL) ::signal(signal, SIG_DFL); // whatever this program was started with (nohup, `&`)
   ::kill(::getpid(), signal);
   expect(false, "the host dies of the signal");
   ::abort();
@@ -82,6 +83,7 @@ void die_with_idle_workers(int signal) {
 
 /// The host sleeps inside the map, as it mostly does.
 void die_with_computing_workers(int signal) {
+  if (signal != SIGKILL) ::signal(signal, SIG_DFL);
   roll_call computing;
   const auto task = [&, host = ::getpid()](std::int64_t, task_context&) -> std::string {
     computing.answer();
@@ -110,6 +112,7 @@ void die_with_blocked_workers(int signal) {
 
 FAULT_THAT_ENDS("S1-default", SIGINT,
                 "Ctrl-C ends a host without a handler by SIGINT, and nothing is left of its pool") {
+  ::signal(SIGINT, SIG_DFL); // a shell's background jobs ignore it
   const auto task = [](std::int64_t x, task_context&) -> std::string {
     if (x == 3) ::kill(0, SIGINT); // the whole group, as a terminal does
     while (x >= 3) ::pause();
