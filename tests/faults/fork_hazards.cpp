@@ -304,13 +304,14 @@ class held_by_another_thread {
       : thread_([this, hold] {
         hold([this] {
           inside_ = true;
-          while (!over_) std::this_thread::sleep_for(100us);
+          over_.wait(false);
         });
       }) {
     wait_until([this] { return inside_.load(); }, "another thread holds the lock");
   }
   ~held_by_another_thread() {
     over_ = true;
+    over_.notify_one();
     thread_.join();
   }
   held_by_another_thread(const held_by_another_thread&) = delete;
