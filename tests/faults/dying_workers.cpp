@@ -706,9 +706,8 @@ FAULT("A8-no-zygote", "where every zygote dies before it is ready, the construct
   expect(false, "the constructor throws");
 }
 
-FAULT("A8-zygote-idle", "a zygote that is killed between two maps: the next one ends with worker_lost, and the orphans "
-                        "are gone also where the host is their next parent") {
-  const subreaper as_pid_1_would;
+/// Kills the zygote between two maps. For a host that is its workers' next parent.
+static void lose_an_idle_zygote() {
   shared_moment death;
   {
     auto workers = make_pool([](std::int64_t x, task_context&) { return answer(x); }, processes(2));
@@ -717,6 +716,12 @@ FAULT("A8-zygote-idle", "a zygote that is killed between two maps: the next one 
     expect_zygote_lost(workers, death);
   }
   expect_no_child("the workers of the dead zygote are gone and reaped");
+}
+
+FAULT("A8-zygote-idle", "a zygote that is killed between two maps: the next one ends with worker_lost, and the orphans "
+                        "are gone also where the host is their next parent") {
+  const subreaper as_pid_1_would;
+  lose_an_idle_zygote();
 }
 
 FAULT("A8-zygote-unnoticed", "an invoker whose zygote was killed and that is used no more leaves nothing") {
@@ -826,14 +831,7 @@ std::optional<int> status_as_pid_1(const std::function<void()>& fn) {
 FAULT("A8-zygote-pid-1", "a zygote that is killed under a host that is PID 1: its workers are gone and reaped") {
   const auto status = status_as_pid_1([] {
     expect(::getpid() == 1, "this is PID 1");
-    shared_moment death;
-    {
-      auto workers = make_pool([](std::int64_t x, task_context&) { return answer(x); }, processes(2));
-      expect_healthy(workers, 20);
-      kill_the_zygote(death);
-      expect_zygote_lost(workers, death);
-    }
-    expect_no_child("the workers of the dead zygote are gone and reaped");
+    lose_an_idle_zygote();
   });
   if (!status) std::puts("skipped: no PID namespace may be made here");
   expect(status.value_or(0) == 0, "all is well as PID 1");
