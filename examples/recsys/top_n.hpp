@@ -7,6 +7,8 @@
 #include <span>
 #include <vector>
 
+#include <spdlog/spdlog.h>
+
 #include <recsys/als.hpp>
 #include <recsys/interactions.hpp>
 
@@ -36,7 +38,8 @@ class top_n {
  public:
   explicit top_n(std::size_t n) : n_(n) {}
 
-  /// At most n unseen items of a user, best first.
+  /// At most n unseen items of a user, best first. Where the user has rated so much that fewer are left, a line of log
+  /// says so.
   std::vector<scored_item> operator()(const recommender& from, std::uint32_t user) {
     scores_.noalias() = from.model.items.transpose() * from.model.users.col(user);
     candidates_.clear();
@@ -48,6 +51,8 @@ class top_n {
       else
         candidates_.push_back({item, scores_[item]});
     }
+    if (candidates_.size() < n_ && n_ <= from.data.item_ids.size())
+      spdlog::warn("user {} has only {} unseen items, fewer than {}", from.data.user_ids[user], candidates_.size(), n_);
     const auto end = candidates_.begin() + static_cast<std::ptrdiff_t>(std::min(n_, candidates_.size()));
     if (end != candidates_.end()) std::nth_element(candidates_.begin(), end, candidates_.end(), better);
     std::sort(candidates_.begin(), end, better);

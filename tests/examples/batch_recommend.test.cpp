@@ -3,6 +3,8 @@
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
+#include <map>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -66,6 +68,12 @@ void check_same_lists_in_every_place(const words& arguments) {
     CHECK((lists_of(arguments + words{"--execution", "processes", "--jobs", jobs}) == sequential));
 }
 
+int count_of(const std::string& part, const std::string& text) {
+  int n = 0;
+  for (auto at = text.find(part); at != std::string::npos; at = text.find(part, at + part.size())) ++n;
+  return n;
+}
+
 bool is_growing(const scratch_folder& folder) {
   std::error_code none;
   for (const std::filesystem::path& path : folder.files())
@@ -106,6 +114,34 @@ TEST_CASE("the summary says what was done and where the lists are", "[batch_reco
        {"12,000 ratings of 300 users and 400 items", "processes 2, threads 2", "8 features, 3 epochs",
         "2 worker processes", "users per second", " MiB ", "lists.csv: 6,000 rows"})
     CHECK_THAT(result.out, lk::parallel::testing::contains(part));
+}
+
+TEST_CASE("a worker warns of every list that is shorter than asked for", "[batch_recommend]") {
+  const words few_items{"--users",    "60", "--items",  "70", "--n-ratings", "2100",
+                        "--features", "4",  "--epochs", "1",  "--n",         "40"};
+  for (const char* where : {"sequential", "threads", "processes"}) {
+    const scratch_folder folder;
+    const program_result result =
+        run(few_items + words{"--execution", where, "--jobs", "2", "--out", folder.file("lists.csv")});
+    INFO(where << '\n' << result.err);
+    REQUIRE(result.code == 0);
+    std::map<std::string, int> length_of;
+    std::istringstream rows(content_of(folder.file("lists.csv")));
+    std::string row;
+    std::getline(rows, row); // the header
+    while (std::getline(rows, row)) ++length_of[row.substr(0, row.find(','))];
+    int n_short = 0;
+    for (const auto& [user, length] : length_of) {
+      if (length == 40) continue;
+      ++n_short;
+      const std::string told =
+          "[warning] user " + user + " has only " + std::to_string(length) + " unseen items, fewer than 40";
+      CHECK_THAT(result.err, lk::parallel::testing::contains(told));
+    }
+    CHECK(length_of.size() == 60);
+    CHECK((n_short > 0 && n_short < 60));
+    CHECK(count_of("[warning] user ", result.err) == n_short);
+  }
 }
 
 TEST_CASE("a malformed line ends with code 2, is shown in full, and leaves no output", "[batch_recommend]") {
