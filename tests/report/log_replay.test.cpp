@@ -77,6 +77,18 @@ TEST_CASE("a record without a source location has none in the host") {
   CHECK(host.sink->records().front().file.empty());
 }
 
+TEST_CASE("a logger name for each record does not register loggers without end") {
+  testing::host_loggers host;
+  constexpr int n = 3000;
+  for (int i = 0; i < n; ++i) report::replay(example("task " + std::to_string(i), "done"));
+  REQUIRE(host.sink->records().size() == n);
+  CHECK(host.sink->records().back().logger == "task 2999");
+  int n_registered = 0;
+  spdlog::apply_all([&](const std::shared_ptr<spdlog::logger>&) { ++n_registered; });
+  CHECK(n_registered > 100);
+  CHECK(n_registered < 1100);
+}
+
 TEST_CASE("source locations outlive the record in an async logger and in a backtrace") {
   testing::host_loggers host;
   const std::string file = "a name too long for a small string to hold it in place.cpp";

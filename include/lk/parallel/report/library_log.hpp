@@ -16,13 +16,18 @@ namespace lk::parallel::report {
 
 inline constexpr const char* library_logger_name = "lk.parallel";
 
-/// The registered logger of that name; where there is none, a twin of the default logger (its sinks, levels and error
-/// handler) is registered under the name. Never null.
+/// A logger of that name with the default logger's sinks, levels and error handler, not registered. Never null.
+inline std::shared_ptr<spdlog::logger> twin_of_default_logger(const std::string& name) {
+  const auto model = spdlog::default_logger();
+  return model ? model->clone(name) : std::make_shared<spdlog::logger>(name);
+}
+
+/// The registered logger of that name; where there is none, a twin of the default logger is registered under the name.
+/// Never null.
 /// Threads: safe. It is not spdlog::initialize_logger, because that would reset the formatters of the shared sinks.
 inline std::shared_ptr<spdlog::logger> logger_named(const std::string& name) {
   if (auto known = spdlog::get(name)) return known;
-  const auto model = spdlog::default_logger();
-  auto made = model ? model->clone(name) : std::make_shared<spdlog::logger>(name);
+  auto made = twin_of_default_logger(name);
   try {
     spdlog::register_logger(made);
   } catch (const spdlog::spdlog_ex&) { // another thread was faster

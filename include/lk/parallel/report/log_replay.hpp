@@ -33,6 +33,18 @@ inline const char* text_for_ever(const std::string& text) {
   return known.size() < most ? known.insert(text).first->c_str() : nullptr;
 }
 
+/// The host's logger of that name, made and registered where there is none; the first 1,024 such names, since what is
+/// registered stays for ever and a worker may make a logger for each task. For the names after them a logger is made
+/// for each record. Threads: safe.
+inline std::shared_ptr<spdlog::logger> logger_for_record(const std::string& name) {
+  constexpr int most = 1024;
+  static std::atomic<int> n_registered{0};
+  if (auto known = spdlog::get(name)) return known;
+  if (n_registered.load(std::memory_order_relaxed) >= most) return twin_of_default_logger(name);
+  n_registered.fetch_add(1, std::memory_order_relaxed); // relaxed: a count that guards nothing, exact or not
+  return logger_named(name);
+}
+
 /// Access to what spdlog::logger keeps for its heirs: the entry that takes a whole message.
 struct logger_entry : spdlog::logger {
   static void log(spdlog::logger& logger, const spdlog::details::log_msg& message) {
@@ -41,13 +53,13 @@ struct logger_entry : spdlog::logger {
 };
 
 /// Logs the record with its own time, level, thread, source and text; the text is data, never a format. A logger the
-/// host does not know yet is made with the default logger's sinks.
+/// host does not know yet is made with the default logger's sinks (logger_for_record).
 /// Threads: safe. Throws: nothing. spdlog hands a sink's std::exception to the logger's error handler; the first
 /// exception that comes out of that is reported, later ones are dropped.
 inline void replay(const log_record& record) noexcept {
   static std::atomic<bool> reported{false};
   try {
-    const auto logger = logger_named(record.logger);
+    const auto logger = logger_for_record(record.logger);
     const char* const file = text_for_ever(record.file);
     const spdlog::source_loc source(file, file ? record.line : 0, text_for_ever(record.function));
     spdlog::details::log_msg message(record.time, source, logger->name(),
