@@ -46,7 +46,7 @@ struct driver_settings {
 };
 
 inline std::set<std::string> shared_memory_names() {
-  const auto names = testing::names_in("/dev/shm");
+  const auto names = testing::names_of_shared_memory();
   return {names.begin(), names.end()};
 }
 

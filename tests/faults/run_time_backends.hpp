@@ -27,11 +27,11 @@ class run_time_library {
   void* handle_; // stays loaded: its threads may live as long as the process
 };
 
-/// GCC's OpenMP.
+/// GCC's OpenMP, or another that has GCC's entry, as LLVM's.
 class openmp {
  public:
-  static std::optional<openmp> load() {
-    const run_time_library library("libgomp.so.1");
+  static std::optional<openmp> load(const char* file = "libgomp.so.1") {
+    const run_time_library library(file);
     return library ? std::optional(openmp(library)) : std::nullopt;
   }
 
@@ -47,10 +47,11 @@ class openmp {
   void (*run_)(void (*)(void*), void*, unsigned, unsigned);
 };
 
+/// OpenBLAS, or for multiply() any other BLAS with the C interface.
 class openblas {
  public:
-  static std::optional<openblas> load() {
-    const run_time_library library("libopenblas.so.0");
+  static std::optional<openblas> load(const char* file = "libopenblas.so.0") {
+    const run_time_library library(file);
     return library ? std::optional(openblas(library)) : std::nullopt;
   }
 

@@ -95,7 +95,7 @@ inline process_inventory process_inventory::take() {
     }
   }
   now.shared_mappings = leak_guard_parts::shared_mappings();
-  for (const std::string& name : names_in("/dev/shm")) now.shared_memory["/dev/shm/" + name] = "file";
+  for (const std::string& name : names_of_shared_memory()) now.shared_memory["/dev/shm/" + name] = "file";
   now.signals = leak_guard_parts::signals();
   return now;
 }

@@ -20,6 +20,7 @@
 #include <lk/parallel/base/deadline.hpp>
 #include <lk/parallel/base/posix.hpp>
 #include <lk/parallel/process/exit_status.hpp>
+#include <lk/parallel/process/hygiene.hpp>
 #include <lk/parallel/process/loss.hpp>
 
 // The living workers as their parent, the zygote, knows them: their pids, how to stop and end them, and what is to be
@@ -75,6 +76,7 @@ class roster {
     int status = 0;
     rusage usage{};
     for (pid_t pid = 0; (pid = ::wait4(-1, &status, WNOHANG, &usage)) > 0;) {
+      remove_openmp_registration(pid);
       const auto found = std::find_if(members_.begin(), members_.end(), [&](const member& m) { return m.pid == pid; });
       if (found == members_.end()) continue; // an orphan of a worker
       const member was = std::exchange(*found, {});

@@ -20,6 +20,8 @@
 #include <lk/parallel/process/control_socket.hpp>
 #include <lk/parallel/process/exit_status.hpp>
 #include <lk/parallel/process/fork.hpp>
+#include <lk/parallel/process/hygiene.hpp>
+#include <lk/parallel/process/kept_stacks.hpp>
 #include <lk/parallel/process/worker_spec.hpp>
 #include <lk/parallel/process/zygote_main.hpp>
 #include <lk/parallel/report/registry_lock.hpp>
@@ -88,6 +90,7 @@ class zygote {
     const base::unique_fd host_pidfd = base::above_stdio(base::pidfd_open(::getpid()));
     memory.page().launch_step.store(0, std::memory_order_relaxed);
     memory.page().news_sent.store(0, std::memory_order_relaxed); // one given up may have said hello just too late
+    const kept_stacks stacks = kept_stacks::find();
     pid_t forked = -1;
     int error = 0;
     const auto begin = std::chrono::steady_clock::now();
@@ -101,6 +104,7 @@ class zygote {
         });
         if (forked == 0)
           live_as_child([&] {
+            stacks.keep();
             LK_PARALLEL_FAULT_POINT("zygote_begins");
             return zygote_life(spec, memory, host_bell, end, host_pidfd.get()).run();
           });
@@ -154,6 +158,7 @@ class zygote {
     int status = 0;
     const pid_t reaped = base::retry_eintr([&] { return ::waitpid(pid_, &status, 0); });
     const bool is_known = reaped == pid_;
+    remove_openmp_registration(pid_);
     pid_ = 0;
     pidfd_.reset();
     control_.close();

@@ -62,6 +62,7 @@ class zygote_life {
     limit_.reset();
     tell({.kind = news_kind::hello, .worker = -1, .pid = ::getpid()});
     serve();
+    remove_openmp_registration(::getpid());
     return exit_done;
   }
 
