@@ -51,19 +51,19 @@ TEST_CASE("a limit holds for all pools and gives back what they had before") {
     only_pool("libgomp").set_threads(4);
     {
       const backend_limit limit(3);
-      expect_equal(count_blas_threads(blas), 3, "threads of OpenBLAS");
+      expect_equal(count_blas_threads(blas, 3), 3, "threads of OpenBLAS");
       expect_equal(count_openmp_threads(openmp), 3, "threads of OpenMP");
       expect_equal(only_pool("MKL").threads(), 3, "threads of MKL");
       {
         const backend_limit inner(1);
-        expect_equal(count_blas_threads(blas), 1, "threads of OpenBLAS, inside");
+        expect_equal(count_blas_threads(blas, 1), 1, "threads of OpenBLAS, inside");
         expect_equal(count_openmp_threads(openmp), 1, "threads of OpenMP, inside");
         const backend_limit none(-1);
         expect_equal(only_pool("MKL").threads(), 1, "threads of MKL, with -1");
       }
       expect_equal(only_pool("MKL").threads(), 3, "threads of MKL, outside again");
     }
-    expect_equal(count_blas_threads(blas), 2, "threads of OpenBLAS, afterwards");
+    expect_equal(count_blas_threads(blas, 2), 2, "threads of OpenBLAS, afterwards");
     expect_equal(count_openmp_threads(openmp), 4, "threads of OpenMP, afterwards");
     expect_equal(only_pool("MKL").threads(), 7, "threads of MKL, afterwards");
   });
@@ -121,7 +121,7 @@ TEST_CASE("training code has backend_threads in each pool, also of libraries loa
     only_pool("OpenBLAS").set_threads(1);
     const int most = with_training_threads([&] { return most_openmp_threads(openmp, 3); });
     expect_equal(most, 2, "most threads of a region on any training thread");
-    expect_equal(with_training_threads([&] { return count_blas_threads(blas); }), 2, "threads of OpenBLAS");
+    expect_equal(with_training_threads([&] { return count_blas_threads(blas, 2); }), 2, "threads of OpenBLAS");
     expect_equal(pools_named("LibTorch").at(0).threads(), 2, "threads of LibTorch's operations");
     expect_equal(pools_named("LibTorch").at(1).threads(), 3, "LibTorch's operations at once");
     std::atomic<int> most_in_chunks{0};
@@ -160,7 +160,7 @@ TEST_CASE("workers have child_threads in each pool, also of libraries that worke
           if (what == 0) return count_openmp_threads(openmp);
           if (what == 1) return most_openmp_threads(openmp, 2);
           if (what == 2) return only_pool("OpenBLAS").threads();
-          return count_blas_threads(blas == nullptr ? loaded_library(openblas_pthread) : *blas);
+          return count_blas_threads(blas == nullptr ? loaded_library(openblas_pthread) : *blas, 2);
         };
         invoker workers{model, task, {.n_jobs = 2, .worker_init = [&](int) {
                                         (void)loaded_once(library.path);
