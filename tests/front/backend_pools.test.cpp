@@ -1,10 +1,12 @@
 // lk-parallel | SPDX-License-Identifier: MIT
 #include <atomic>
 #include <cstdlib>
-#include <set>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
+
+#include <link.h>
 
 #include <oneapi/tbb/parallel_for.h>
 
@@ -141,6 +143,35 @@ TEST_CASE("with backend_threads of -1 training code has what the libraries have 
     const loaded_library torch(stand_ins + "/libtorch_cpu.so");
     with_training_threads([] {});
     for (const backend_pool& pool : backend_pools()) expect_equal(pool.threads(), 7, pool.name);
+  });
+}
+
+// threads/loaded_objects.hpp: a child that was forked meanwhile cannot look at the linker, and is given up.
+TEST_CASE("pools are made while another thread walks the loaded objects") {
+  scenario({}, [] {
+    initialize({.processes = 1});
+    std::atomic<bool> done{false};
+    std::thread walker([&] {
+      while (!done) {
+        ::dl_iterate_phdr(
+            [](dl_phdr_info*, std::size_t, void*) {
+              for (int i = 0; i < 50; ++i) std::this_thread::yield();
+              return 1;
+            },
+            nullptr);
+        for (int i = 0; i < 50; ++i) std::this_thread::yield();
+      }
+    });
+    const int model = 1;
+    for (int i = 0; i < 20; ++i) {
+      invoker workers{
+          model, [](const int& one, int x) { return one + x; }, {.n_jobs = 1, .where = execution::processes}};
+      int sum = 0;
+      for (const int result : workers.map(std::vector<int>{1, 2, 3})) sum += result;
+      expect_equal(sum, 9, "sum of the results");
+    }
+    done = true;
+    walker.join();
   });
 }
 
