@@ -2,6 +2,8 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
+#include <new>
 #include <optional>
 #include <utility>
 
@@ -55,14 +57,25 @@ class tbb_slots {
     void on_scheduler_entry(bool is_helper) override {
       if (!is_helper) return;
       arena_served = token_;
-      pools_.set_for_this_thread(openmp_count_);
+      loaded_backends().set_for_this_thread(openmp_count_);
     }
     void on_scheduler_exit(bool is_helper) override {
       if (is_helper) arena_served.reset();
     }
 
    private:
-    backend_pools pools_;
+    // Tasks may load libraries while the slots are in use.
+    backend_pools loaded_backends() {
+      const std::lock_guard lock(mutex_);
+      try {
+        pools_.refresh();
+      } catch (const std::bad_alloc&) { // oneTBB takes no exception here; then without what is new
+      }
+      return pools_;
+    }
+
+    std::mutex mutex_;
+    backend_pools pools_; // guarded by mutex_
     int openmp_count_;
     std::shared_ptr<const void> token_ = std::make_shared<char>();
   };
