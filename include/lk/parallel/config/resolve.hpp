@@ -53,17 +53,17 @@ inline std::vector<knob> trace_knobs(const parallel_options& options, const envi
     if (variable) return {name, value, knob_origin::variable, variable_name};
     return {name, value, knob_origin::default_value, rule};
   };
-  const auto share = [&](int among, const char* of_what) {
-    return cpus + " / " + std::to_string(among) + " " + of_what + ", from 1 to 4";
+  const auto share = [&](int among, const char* one, const char* many) {
+    return cpus + " / " + std::to_string(among) + ' ' + (among == 1 ? one : many) + ", from 1 to 4";
   };
   return {
       trace("processes", config.processes, options.processes, environment.processes, "LK_NUM_PROCS",
             "min(" + cpus + ", 4)"),
       trace("threads", config.threads, options.threads, environment.threads, "LK_NUM_THREADS", "min(" + cpus + ", 8)"),
       trace("backend_threads", config.backend_threads, options.backend_threads, environment.backend_threads,
-            "LK_NUM_BACKEND_THREADS", share(config.threads, "threads")),
+            "LK_NUM_BACKEND_THREADS", share(config.threads, "thread", "threads")),
       trace("child_threads", config.child_threads, options.child_threads, environment.child_threads,
-            "LK_NUM_CHILD_THREADS", share(config.processes, "processes"))};
+            "LK_NUM_CHILD_THREADS", share(config.processes, "process", "processes"))};
 }
 
 /// The knobs of a worker, which its host has decided on.
