@@ -1,32 +1,55 @@
 // lk-parallel | SPDX-License-Identifier: MIT
 #pragma once
 
-#include <dlfcn.h>
+#include <algorithm>
+#include <memory>
+#include <vector>
 
-#include <lk/parallel/config/environment.hpp>
+#include <lk/parallel/threads/backend_pool.hpp>
+#include <lk/parallel/threads/known_backends.hpp>
+#include <lk/parallel/threads/loaded_objects.hpp>
 
-// The thread pools of BLAS and OpenMP libraries, found by name among what the process has loaded, so that the library
-// links none of them. The arenas and the front size them through this.
+// The thread pools of BLAS, OpenMP and LibTorch libraries, found among what the process has loaded, so that the library
+// links none of them. The arenas and the front size them through this. A pool whose library's own variable is set has
+// been sized by the user and is left alone by everything here.
 
 namespace lk::parallel::threads {
 
-/// Threads: the process-wide settings are as safe as the found library makes them; call them where no BLAS call runs.
+/// What was loaded at the last look. The found libraries stay loaded as long as a copy lives: whoever calls dlclose
+/// cannot pull a function away from under a call.
+/// Threads: different copies may be used at once; the process-wide settings are as safe as the found library makes
+/// them: call them where none of its functions runs. Fork: a child has what its parent had found.
 class backend_pools {
  public:
-  /// What is loaded now. A BLAS whose own variable is set has been sized by the user and is left out.
+  /// What is loaded now. Blocks: while another thread is inside dlopen.
   static backend_pools find() {
     backend_pools found;
-    found.openmp_ = function<setter>("omp_set_num_threads");
-    found.openmp_count_ = function<getter>("omp_get_max_threads");
-    if (!config::read_environment_text("OPENBLAS_NUM_THREADS")) {
-      found.openblas_ = function<setter>("openblas_set_num_threads");
-      found.openblas64_ = function<setter>("openblas_set_num_threads64_");
-    }
-    if (!config::read_environment_text("MKL_NUM_THREADS")) found.mkl_ = function<setter>("MKL_Set_Num_Threads");
-    if (!config::read_environment_text("BLIS_NUM_THREADS"))
-      found.blis_ = function<blis_setter>("bli_thread_set_num_threads");
+    found.refresh();
     return found;
   }
+
+  /// Looks again where the linker has loaded or unloaded something since, which costs ten nanoseconds to know.
+  /// True where there are pools that were not there before; new_pools() has them.
+  bool refresh() {
+    if (seen_->epoch == current_loader_epoch()) return false;
+    loaded_list now = list_loaded_objects();
+    auto next = std::make_shared<snapshot>();
+    next->pools = seen_->pools;
+    for (const loaded_object& object : now.objects) {
+      if (std::ranges::find(seen_->objects, object) != seen_->objects.end()) continue;
+      const open_object opened(object.name);
+      if (opened) find_backends(opened, next->pools);
+    }
+    forget_parts_of_mkl(next->pools);
+    const bool more = next->pools.size() > seen_->pools.size();
+    next->n_old = more ? seen_->pools.size() : next->pools.size();
+    next->epoch = now.epoch;
+    next->objects = std::move(now.objects);
+    seen_ = std::move(next);
+    return more;
+  }
+
+  const std::vector<backend_pool>& all() const { return seen_->pools; }
 
   /// Sizes the pools of the process, and OpenMP for this thread. -1 leaves everything alone.
   void set(int n) const {
@@ -34,48 +57,82 @@ class backend_pools {
     set_for_this_thread(n);
   }
 
-  /// Only the pools of the process. -1 leaves them alone.
-  void set_libraries(int n) const {
-    if (n < 1) return;
-    if (openblas_ != nullptr) openblas_(n);
-    if (openblas64_ != nullptr) openblas64_(n);
-    if (mkl_ != nullptr) mkl_(n);
-    if (blis_ != nullptr) blis_(n);
+  /// Only the pools of the process, without LibTorch's inter-op pool. -1 leaves them alone.
+  void set_libraries(int n) const { set_libraries_from(0, n); }
+
+  /// set_libraries() for those that the last refresh() has found.
+  void set_new_libraries(int n) const { set_libraries_from(seen_->n_old, n); }
+
+  /// LibTorch's inter-op pool, which takes a size once in the life of the process, before its first use.
+  void set_inter_op(int n) const {
+    for (const backend_pool& pool : seen_->pools)
+      if (n >= 1 && pool.kind == backend_kind::torch_inter_op && pool.threads() != n) pool.try_set_threads(n);
   }
 
   /// Only what belongs to the calling thread: OpenMP's count is a variable of each thread (OpenMP 5.2, section 2.2).
   void set_for_this_thread(int n) const {
-    if (n >= 1 && openmp_ != nullptr) openmp_(n);
+    if (n < 1) return;
+    for (const backend_pool& pool :
+         seen_->pools) // LibTorch's first call on a thread sets OpenMP itself; let it be over
+      if (pool.kind == backend_kind::torch_intra_op) (void)pool.threads();
+    for (const backend_pool& pool : seen_->pools)
+      if (pool.per_thread) pool.try_set_threads(n);
   }
 
-  /// What OpenMP would use on this thread; -1 where there is no OpenMP.
-  int get_for_this_thread() const { return openmp_count_ != nullptr ? openmp_count_() : -1; }
+  /// What OpenMP would use on this thread: one count for each OpenMP library, or none.
+  std::vector<int> get_for_this_thread() const {
+    std::vector<int> counts;
+    for (const backend_pool& pool : seen_->pools)
+      if (pool.per_thread) counts.push_back(pool.threads());
+    return counts;
+  }
+
+  /// Gives back what get_for_this_thread() of this object has said, on the same thread.
+  void restore_for_this_thread(const std::vector<int>& counts) const {
+    auto count = counts.begin();
+    for (const backend_pool& pool : seen_->pools)
+      if (pool.per_thread && count != counts.end()) pool.try_set_threads(*count++);
+  }
 
  private:
-  using getter = int (*)();
-  using setter = void (*)(int);
-  using blis_setter = void (*)(long); // dim_t, 64 bits wide in every packaged build
+  struct snapshot {
+    loader_epoch epoch;
+    std::vector<loaded_object> objects;
+    std::vector<backend_pool> pools; // in the order in which they were found
+    std::size_t n_old = 0;           // how many of them the last refresh found again
+  };
 
-  template <class Function> static Function function(const char* name) {
-    return reinterpret_cast<Function>(::dlsym(RTLD_DEFAULT, name));
+  // An OpenBLAS or LibTorch on OpenMP sets the calling thread's OpenMP count as well, which is not meant here.
+  void set_libraries_from(std::size_t first, int n) const {
+    if (n < 1 || first == seen_->pools.size()) return;
+    const std::vector<int> openmp = get_for_this_thread();
+    for (auto pool = seen_->pools.begin() + static_cast<std::ptrdiff_t>(first); pool != seen_->pools.end(); ++pool) {
+      const bool ours = pool->kind == backend_kind::blas || pool->kind == backend_kind::torch_intra_op;
+      if (ours && pool->variable.empty()) pool->try_set_threads(n);
+    }
+    restore_for_this_thread(openmp);
   }
 
-  setter openmp_ = nullptr;
-  getter openmp_count_ = nullptr;
-  setter openblas_ = nullptr;
-  setter openblas64_ = nullptr;
-  setter mkl_ = nullptr;
-  blis_setter blis_ = nullptr;
+  // libmkl_rt loads MKL's other libraries and speaks for them.
+  static void forget_parts_of_mkl(std::vector<backend_pool>& pools) {
+    const auto speaks_for_all = [](const backend_pool& pool) {
+      return pool.name == "MKL" && pool.file.find("libmkl_rt") != std::string::npos;
+    };
+    if (std::ranges::none_of(pools, speaks_for_all)) return;
+    std::erase_if(pools, [&](const backend_pool& pool) { return pool.name == "MKL" && !speaks_for_all(pool); });
+  }
+
+  std::shared_ptr<const snapshot> seen_ = std::make_shared<const snapshot>();
 };
 
 /// Sizes whatever is loaded now; -1 leaves it alone.
 inline void set_backend_threads(int n) { backend_pools::find().set(n); }
 
-/// The same in a fresh child. OpenBLAS first gets 1: where the fork met its threads at work, the child's first product
-/// hangs unless the pool is made anew.
-inline void set_backend_threads_after_fork(int n) {
-  if (n >= 1) set_backend_threads(1);
-  set_backend_threads(n);
+/// The same in a fresh child, for what its parent had found. OpenBLAS first gets 1: where the fork met its threads at
+/// work, the child's first product hangs unless the pool is made anew.
+inline void set_backend_threads_after_fork(const backend_pools& pools, int n) {
+  if (n >= 1) pools.set(1);
+  pools.set(n);
 }
 
 } // namespace lk::parallel::threads
