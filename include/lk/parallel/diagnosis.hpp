@@ -14,6 +14,7 @@
 #include <lk/parallel/config/machine.hpp>
 #include <lk/parallel/config/system_facts.hpp>
 #include <lk/parallel/config/thread_names.hpp>
+#include <lk/parallel/threads/backend_pools.hpp>
 #include <lk/parallel/threads/foreign_runtimes.hpp>
 
 // What diagnose() hands back, and how it is put together from what the rooms read. initialize() logs the essentials of
@@ -74,7 +75,31 @@ inline void judge_backends(const std::vector<backend_report>& backends, const Pa
   }
 }
 
-inline std::vector<backend_report> report_backends() { return {}; }
+constexpr const char* to_string(backend_kind kind) noexcept {
+  switch (kind) {
+  case backend_kind::blas:
+    return "BLAS";
+  case backend_kind::openmp:
+    return "OpenMP";
+  case backend_kind::torch_intra_op:
+    return "LibTorch intra-op";
+  case backend_kind::torch_inter_op:
+    return "LibTorch inter-op";
+  }
+  return "unknown";
+}
+
+inline std::vector<backend_report> report_backends() {
+  const threads::backend_pools loaded = threads::backend_pools::find();
+  const std::vector<int> openmp = loaded.get_for_this_thread(); // LibTorch's first answer on a thread changes it
+  std::vector<backend_report> reports;
+  auto count = openmp.begin();
+  for (const backend_pool& pool : loaded.all())
+    reports.push_back({pool.name, to_string(pool.kind), pool.version, pool.threading_layer,
+                       pool.per_thread ? *count++ : pool.threads(), pool.per_thread, pool.variable, pool.file});
+  loaded.restore_for_this_thread(openmp);
+  return reports;
+}
 
 /// Everything but what only the process's runtime knows, which is handed in.
 inline diagnosis examine(std::vector<knob> knobs, const ParallelConfig& config, bool is_worker) {

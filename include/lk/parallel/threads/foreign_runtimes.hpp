@@ -1,14 +1,10 @@
 // lk-parallel | SPDX-License-Identifier: MIT
 #pragma once
 
-#include <dlfcn.h>
-#include <link.h>
-
-#include <string>
-#include <string_view>
-#include <vector>
+#include <algorithm>
 
 #include <lk/parallel/config/findings.hpp>
+#include <lk/parallel/threads/loaded_objects.hpp>
 
 // Runtimes that do not survive a fork once they are initialised: CUDA and MPI, asked by functions of theirs that may be
 // called at any time, if the process has loaded them. Nothing is loaded for it.
@@ -17,7 +13,7 @@
 
 namespace lk::parallel::threads {
 
-enum class runtime_state { absent, loaded, initialised };
+enum class runtime_state { absent, loaded, initialised }; // the later one counts
 
 struct foreign_runtimes {
   runtime_state cuda = runtime_state::absent;
@@ -26,56 +22,34 @@ struct foreign_runtimes {
   friend bool operator==(const foreign_runtimes&, const foreign_runtimes&) = default;
 };
 
-/// Paths of the loaded objects whose file name starts with `name`.
-inline std::vector<std::string> find_loaded(std::string_view name) {
-  struct search {
-    std::string_view name;
-    std::vector<std::string> paths;
-  } looking{name, {}};
-  ::dl_iterate_phdr(
-      [](dl_phdr_info* object, std::size_t, void* state) {
-        auto& search_state = *static_cast<search*>(state);
-        const std::string_view path(object->dlpi_name != nullptr ? object->dlpi_name : "");
-        if (path.substr(path.rfind('/') + 1).starts_with(search_state.name)) search_state.paths.emplace_back(path);
-        return 0;
-      },
-      &looking);
-  return looking.paths;
-}
-
-/// A function of a loaded object, also of one that was loaded without RTLD_GLOBAL; null where it has none.
-template <class Function> Function* function_of(const std::string& path, const char* name) {
-  void* const object = ::dlopen(path.c_str(), RTLD_LAZY | RTLD_NOLOAD);
-  if (object == nullptr) return nullptr;
-  void* const found = ::dlsym(object, name);
-  ::dlclose(object); // the process has it still
-  return reinterpret_cast<Function*>(found);
-}
-
-inline runtime_state ask_cuda(const std::string& path) {
+inline runtime_state ask_cuda(const open_object& object) {
   constexpr int success = 0; // also without a context; before cuInit it is CUDA_ERROR_NOT_INITIALIZED
-  const auto current = function_of<int(void**)>(path, "cuCtxGetCurrent");
+  auto* const current = object.own<int(void**)>("cuCtxGetCurrent");
+  if (current == nullptr) return runtime_state::absent;
   void* context = nullptr;
-  return current != nullptr && current(&context) == success ? runtime_state::initialised : runtime_state::loaded;
+  return current(&context) == success ? runtime_state::initialised : runtime_state::loaded;
 }
 
-inline runtime_state ask_mpi(const std::string& path) {
-  const auto ask = [&](const char* name) {
-    const auto function = function_of<int(int*)>(path, name);
+inline runtime_state ask_mpi(const open_object& object) {
+  auto* const initialised = object.own<int(int*)>("MPI_Initialized");
+  auto* const finalised = initialised == nullptr ? nullptr : object.own<int(int*)>("MPI_Finalized");
+  if (finalised == nullptr) return runtime_state::absent;
+  const auto says_yes = [](int (*ask)(int*)) {
     int answer = 0;
-    return function != nullptr && function(&answer) == 0 && answer != 0;
+    return ask(&answer) == 0 && answer != 0;
   };
-  return ask("MPI_Initialized") && !ask("MPI_Finalized") ? runtime_state::initialised : runtime_state::loaded;
+  return says_yes(initialised) && !says_yes(finalised) ? runtime_state::initialised : runtime_state::loaded;
 }
 
-/// Threads: safe while no library is being unloaded.
+/// Blocks: while another thread is inside dlopen. Threads: safe.
 inline foreign_runtimes find_foreign_runtimes() {
   foreign_runtimes state;
-  for (const std::string& path : find_loaded("libcuda.so"))
-    if (state.cuda != runtime_state::initialised) state.cuda = ask_cuda(path);
-  for (const char* name : {"libmpi.so", "libmpich.so", "libmpi-"})
-    for (const std::string& path : find_loaded(name))
-      if (state.mpi != runtime_state::initialised) state.mpi = ask_mpi(path);
+  for (const loaded_object& each : list_loaded_objects().objects) {
+    const open_object object(each.name);
+    if (!object) continue;
+    state.cuda = std::max(state.cuda, ask_cuda(object));
+    state.mpi = std::max(state.mpi, ask_mpi(object));
+  }
   return state;
 }
 
