@@ -2,7 +2,7 @@
 #pragma once
 
 #include <algorithm>
-#include <functional>
+#include <iterator>
 #include <string>
 #include <utility>
 #include <vector>
@@ -110,7 +110,7 @@ inline diagnosis examine(std::vector<knob> knobs, const ParallelConfig& config, 
   all.system = config::system_facts_now();
   all.backends = report_backends();
   all.threads = config::group_threads("");
-  std::vector<finding>& found = all.findings;
+  std::vector<finding> found;
   if (is_worker) {
     found.push_back({severity::note, "worker", "this is a worker process, whose knobs are those of a worker",
                      "Call diagnose() in the host to see the whole."});
@@ -122,7 +122,8 @@ inline diagnosis examine(std::vector<knob> knobs, const ParallelConfig& config, 
   config::judge_devices(all.system, found);
   judge_backends(all.backends, config, all.cpus, found);
   config::judge_core_files(all.system, config::workers_may_dump_core(), found);
-  std::ranges::stable_sort(found, std::greater<>{}, &finding::level);
+  for (const severity level : {severity::warning, severity::note})
+    std::ranges::copy_if(found, std::back_inserter(all.findings), [&](const finding& f) { return f.level == level; });
   return all;
 }
 
