@@ -110,8 +110,10 @@ inline std::vector<text_row> rows_of(const std::vector<backend_report>& backends
 
 inline std::vector<text_row> rows_of(const std::vector<thread_group>& threads) {
   std::vector<text_row> rows;
-  for (const thread_group& group : threads)
-    rows.push_back({group.name, std::to_string(group.count), to_string(group.owner)});
+  for (const thread_group& group : threads) {
+    const bool nameless = group.owner == thread_owner::others && group.name == threads[0].name;
+    rows.push_back({nameless ? "(not named)" : group.name, std::to_string(group.count), to_string(group.owner)});
+  }
   return rows;
 }
 
