@@ -53,9 +53,7 @@ inline void print_section(std::ostream& out, const char* heading, const std::vec
 
 inline std::vector<text_row> rows_of(const std::vector<knob>& knobs) {
   std::vector<text_row> rows;
-  for (const knob& each : knobs)
-    rows.push_back({each.name, std::to_string(each.value),
-                    (each.origin == knob_origin::default_value ? "default: " : "") + each.source});
+  for (const knob& each : knobs) rows.push_back({each.name, std::to_string(each.value), each.told_origin()});
   return rows;
 }
 

@@ -50,11 +50,13 @@ struct knob {
   knob_origin origin = knob_origin::default_value;
   std::string source; ///< "parallel_options::threads", "LK_NUM_THREADS", or the rule: "min(2 CPUs, 8)"
 
+  /// The source as people read it: "default: min(2 CPUs, 8)"
+  std::string told_origin() const { return (origin == knob_origin::default_value ? "default: " : "") + source; }
+
   friend bool operator==(const knob&, const knob&) = default;
   /// "threads 2 (LK_NUM_THREADS)"
   friend std::ostream& operator<<(std::ostream& out, const knob& shown) {
-    return out << shown.name << ' ' << shown.value << " ("
-               << (shown.origin == knob_origin::default_value ? "default: " : "") << shown.source << ')';
+    return out << shown.name << ' ' << shown.value << " (" << shown.told_origin() << ')';
   }
 };
 

@@ -68,7 +68,7 @@ inline std::vector<knob> trace_knobs(const parallel_options& options, const envi
 
 /// The knobs of a worker, which its host has decided on.
 inline std::vector<knob> trace_worker_knobs(const ParallelConfig& config) {
-  const auto trace = [](const char* name, int value) -> knob { return {name, value, knob_origin::host, "worker"}; };
+  const auto trace = [](const char* name, int value) -> knob { return {name, value, knob_origin::host, "the host"}; };
   return {trace("processes", config.processes), trace("threads", config.threads),
           trace("backend_threads", config.backend_threads), trace("child_threads", config.child_threads)};
 }
