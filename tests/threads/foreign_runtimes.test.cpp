@@ -35,7 +35,7 @@ TEST_CASE("a process without CUDA and MPI has neither") { CHECK(find_foreign_run
 TEST_CASE("CUDA is found, and whether it is initialised, also where its symbols are not global") {
   const int mode = GENERATE(RTLD_LOCAL, RTLD_GLOBAL);
   CHECK(in_child([mode] {
-          void* const cuda = ::dlopen(LK_PARALLEL_STAND_IN_CUDA, RTLD_NOW | mode);
+          void* const cuda = ::dlopen(LK_TEST_STAND_IN_CUDA, RTLD_NOW | mode);
           if (cuda == nullptr) return 1;
           if (find_foreign_runtimes() != foreign_runtimes{.cuda = runtime_state::loaded}) return 2;
           function_of<int(unsigned)>(cuda, "cuInit")(0);
@@ -46,7 +46,7 @@ TEST_CASE("CUDA is found, and whether it is initialised, also where its symbols 
 TEST_CASE("MPI is found, and whether it is initialised and not yet finalised") {
   const int mode = GENERATE(RTLD_LOCAL, RTLD_GLOBAL);
   CHECK(in_child([mode] {
-          void* const mpi = ::dlopen(LK_PARALLEL_STAND_IN_MPI, RTLD_NOW | mode);
+          void* const mpi = ::dlopen(LK_TEST_STAND_IN_MPI, RTLD_NOW | mode);
           if (mpi == nullptr) return 1;
           if (find_foreign_runtimes() != foreign_runtimes{.mpi = runtime_state::loaded}) return 2;
           function_of<int(int*, char***)>(mpi, "MPI_Init")(nullptr, nullptr);

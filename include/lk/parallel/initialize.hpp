@@ -67,13 +67,14 @@ class runtime {
   /// Makes this the runtime of a worker, in the zygote or another fresh child: knobs of ParallelConfig::for_worker,
   /// later calls of initialize() silent. `tbb_quiesced` is what the gate said. Fork: called while the child has one
   /// thread; takes no lock of ours, since another thread of the host may have held it at the fork. Blocks: for ever
-  /// where oneTBB was not quiesced and one of its locks was copied while held; that child is to be given up, as for the
-  /// other steps of the canary.
+  /// where a lock of the dynamic linker, or of a oneTBB that was not quiesced, was copied while held; that child is to
+  /// be given up, as for the other steps of the canary.
   void become_worker(bool tbb_quiesced) {
     const ParallelConfig* host = in_force_.load(std::memory_order_relaxed); // relaxed: there is one thread only
     worker_ = (host != nullptr ? *host : ParallelConfig{}).for_worker();
     is_worker_ = true;
     in_force_.store(&worker_, std::memory_order_relaxed);
+    (void)threads::current_loader_epoch(); // its lock, too, may have been copied while held
     if (!tbb_quiesced) threads::probe_tbb();
   }
 
@@ -96,10 +97,17 @@ class runtime {
     const std::lock_guard lock(mutex_);
     auto held = backends_for_tasks_.lock();
     if (held) return held;
-    threads::backend_pools::find().set_libraries(resolved_->child_threads); // thread_budget does OpenMP
+    size_backends(resolved_->child_threads); // thread_budget does OpenMP
     held = std::shared_ptr<void>(this, [](void* ours) { static_cast<runtime*>(ours)->size_backends_for_training(); });
     backends_for_tasks_ = held;
     return held;
+  }
+
+  /// What is loaded now. Threads: safe.
+  threads::backend_pools loaded_backends() {
+    const std::lock_guard lock(mutex_);
+    backends_.refresh();
+    return backends_;
   }
 
  private:
@@ -113,8 +121,10 @@ class runtime {
     const int n_cpus = config::effective_cpu_count_now();
     const ParallelConfig config = config::resolve(options, environment, n_cpus);
     knobs_ = config::trace_knobs(options, environment, n_cpus);
-    threads::set_backend_threads(config.backend_threads);
-    training_.emplace(config.threads, config.backend_threads);
+    size_backends(config.backend_threads);
+    if (config.backend_threads != -1) backends_.set_inter_op(config.threads); // as LensKit does it
+    backends_.set_for_this_thread(config.backend_threads);
+    training_.emplace(config.threads, config.backend_threads, backends_);
     resolved_ = config;
     in_force_.store(&*resolved_, std::memory_order_release); // the readers' acquire sees the config and the arena
     return environment;
@@ -138,12 +148,20 @@ class runtime {
 
   void size_backends_for_training() {
     const std::lock_guard lock(mutex_);
-    if (backends_for_tasks_.expired()) threads::backend_pools::find().set_libraries(resolved_->backend_threads);
+    if (backends_for_tasks_.expired()) size_backends(resolved_->backend_threads);
+  }
+
+  // Called under mutex_: sizes the process's pools, those that sizing makes their libraries load included.
+  void size_backends(int n) {
+    backends_.refresh();
+    do backends_.set_libraries(n);
+    while (backends_.refresh());
   }
 
   std::mutex launch_mutex_;
   bool warned_of_tbb_ = false;             // guarded by launch_mutex_
   std::weak_ptr<void> backends_for_tasks_; // guarded by mutex_
+  threads::backend_pools backends_;        // guarded by mutex_
   std::mutex mutex_;                       // guards the making of the three below
   std::optional<ParallelConfig> resolved_; // set once, before in_force_
   std::vector<knob> knobs_;                // set once, before in_force_

@@ -47,7 +47,8 @@ class worker_pool {
     child_threads_ = config.child_threads;
     check_options(may_fork);
     where_ = choose(may_fork);
-    if (where_ != execution::processes && !threads::inside_task()) budget_.emplace(child_threads_, true);
+    if (where_ != execution::processes && !threads::inside_task())
+      budget_.emplace(child_threads_, true, runtime::instance().loaded_backends());
     if (where_ == execution::processes) launch(function_state);
   }
 
@@ -185,12 +186,23 @@ class worker_pool {
     spec.count_oom_kills = [] { return config::count_oom_kills(""); };
     spec.function_state = function_state;
     spec.in_zygote = [quiesced = gate.quiesced()] { runtime::instance().become_worker(quiesced); };
-    spec.in_worker = options_.worker_init;
-    spec.around_tasks = [n = child_threads_, quiesced = gate.quiesced()](const std::function<void()>& tasks) {
-      threads::set_backend_threads_after_fork(n); // in each worker, not in the zygote, which must not have BLAS threads
-      threads::thread_budget(n, quiesced).run(tasks);
+    const threads::backend_pools backends = ours.loaded_backends(); // found here, not by each worker
+    spec.in_worker = with_late_backends(backends);
+    spec.around_tasks = [n = child_threads_, quiesced = gate.quiesced(), backends](const std::function<void()>& tasks) {
+      // In each worker, not in the zygote, which must not have BLAS threads.
+      threads::set_backend_threads_after_fork(backends, n);
+      threads::thread_budget(n, quiesced, backends).run(tasks);
     };
     supervisor_ = std::make_unique<process::supervisor>(std::move(spec));
+  }
+
+  /// worker_init, and the sizing of the libraries that it loads.
+  std::function<void(int)> with_late_backends(const threads::backend_pools& backends) const {
+    if (!options_.worker_init) return {};
+    return [init = options_.worker_init, n = child_threads_, backends](int worker) {
+      init(worker);
+      threads::backend_pools(backends).set_new(n);
+    };
   }
 
   /// Units: the file's kB lines in bytes.

@@ -31,8 +31,12 @@ namespace lk::parallel::threads {
 /// Lifetime: the owner thread starts with the first run() and ends with the arena.
 class arena {
  public:
-  /// n_threads slots; BLAS and OpenMP called from them get backend_threads (-1: left alone).
-  arena(int n_threads, int backend_threads) : n_threads_(n_threads), backend_threads_(backend_threads) {}
+  /// n_threads slots; OpenMP called from them gets backend_threads (-1: left alone). `pools`: what has been found, and
+  /// sized, so far; what is loaded later is found and sized at the beginning of a run().
+  arena(int n_threads, int backend_threads, backend_pools pools = backend_pools::find())
+      : n_threads_(n_threads)
+      , backend_threads_(backend_threads)
+      , pools_(std::move(pools)) {}
   arena(const arena&) = delete;
   arena& operator=(const arena&) = delete;
   ~arena() {
@@ -54,6 +58,7 @@ class arena {
     if (elsewhere()) return run_alone(fn);
     const std::lock_guard turn(turn_);
     hand_over([&] {
+      if (pools_.set_new(backend_threads_)) size_more_for_new_backends();
       if (!slots_) slots_.emplace(n_threads_, pools_, backend_threads_);
       slots_->execute(fn);
     });
@@ -126,12 +131,16 @@ class arena {
     }
   }
 
+  void size_more_for_new_backends() {
+    if (backend_threads_ >= 1) pools_.set_inter_op(n_threads_);
+    slots_.reset(); // the helping threads come in anew, and so get their OpenMP count
+  }
+
   enum class state { idle, posted, done };
 
   const int n_threads_;
   const int backend_threads_;
   const pid_t home_ = ::getpid();
-  const backend_pools pools_ = backend_pools::find();
   std::mutex turn_;  // held by the caller whose work is in progress
   std::mutex mutex_; // guards the four below
   std::condition_variable changed_;
@@ -140,7 +149,8 @@ class arena {
   std::exception_ptr failure_;
   std::thread owner_;
   std::atomic<std::thread::id> owner_id_; // set once, by the first caller
-  std::optional<tbb_slots> slots_;        // touched by the owner only
+  backend_pools pools_;                   // touched by the owner only, like the slots
+  std::optional<tbb_slots> slots_;
 };
 
 } // namespace lk::parallel::threads

@@ -29,10 +29,10 @@ class backend_pools {
   }
 
   /// Looks again where the linker has loaded or unloaded something since, which costs ten nanoseconds to know.
-  /// True where there are pools that were not there before; new_pools() has them.
+  /// True where there are pools that were not there before.
   bool refresh() {
     if (seen_->epoch == current_loader_epoch()) return false;
-    loaded_list now = list_loaded_objects();
+    loaded_list now = list_objects_defining(names_of_backends());
     auto next = std::make_shared<snapshot>();
     next->pools = seen_->pools;
     for (const loaded_object& object : now.objects) {
@@ -41,12 +41,14 @@ class backend_pools {
       if (opened) find_backends(opened, next->pools);
     }
     forget_parts_of_mkl(next->pools);
-    const bool more = next->pools.size() > seen_->pools.size();
-    next->n_old = more ? seen_->pools.size() : next->pools.size();
+    const auto is_new = [&](const backend_pool& pool) {
+      return std::ranges::find(seen_->pools, pool.controls, &backend_pool::controls) == seen_->pools.end();
+    };
+    next->first_new = static_cast<std::size_t>(std::ranges::find_if(next->pools, is_new) - next->pools.begin());
     next->epoch = now.epoch;
     next->objects = std::move(now.objects);
     seen_ = std::move(next);
-    return more;
+    return seen_->first_new < seen_->pools.size();
   }
 
   const std::vector<backend_pool>& all() const { return seen_->pools; }
@@ -60,8 +62,17 @@ class backend_pools {
   /// Only the pools of the process, without LibTorch's inter-op pool. -1 leaves them alone.
   void set_libraries(int n) const { set_libraries_from(0, n); }
 
-  /// set_libraries() for those that the last refresh() has found.
-  void set_new_libraries(int n) const { set_libraries_from(seen_->n_old, n); }
+  /// Sizes what has been loaded since the last look, and OpenMP for this thread where there is something new; what was
+  /// there before stays as others may have set it meanwhile. True where there is something new.
+  bool set_new(int n) {
+    bool more = false;
+    while (refresh()) { // again, since MKL loads its parts when it is sized
+      set_libraries_from(seen_->first_new, n);
+      more = true;
+    }
+    if (more) set_for_this_thread(n);
+    return more;
+  }
 
   /// LibTorch's inter-op pool, which takes a size once in the life of the process, before its first use.
   void set_inter_op(int n) const {
@@ -97,9 +108,9 @@ class backend_pools {
  private:
   struct snapshot {
     loader_epoch epoch;
-    std::vector<loaded_object> objects;
-    std::vector<backend_pool> pools; // in the order in which they were found
-    std::size_t n_old = 0;           // how many of them the last refresh found again
+    std::vector<loaded_object> objects; // those that pools are from
+    std::vector<backend_pool> pools;    // in the order in which they were found
+    std::size_t first_new = 0;          // those from here on were found by the last look
   };
 
   // An OpenBLAS or LibTorch on OpenMP sets the calling thread's OpenMP count as well, which is not meant here.
@@ -124,9 +135,6 @@ class backend_pools {
 
   std::shared_ptr<const snapshot> seen_ = std::make_shared<const snapshot>();
 };
-
-/// Sizes whatever is loaded now; -1 leaves it alone.
-inline void set_backend_threads(int n) { backend_pools::find().set(n); }
 
 /// The same in a fresh child, for what its parent had found. OpenBLAS first gets 1: where the fork met its threads at
 /// work, the child's first product hangs unless the pool is made anew.

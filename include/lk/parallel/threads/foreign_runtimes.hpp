@@ -2,6 +2,8 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
+#include <string>
 
 #include <lk/parallel/config/findings.hpp>
 #include <lk/parallel/threads/loaded_objects.hpp>
@@ -43,8 +45,9 @@ inline runtime_state ask_mpi(const open_object& object) {
 
 /// Blocks: while another thread is inside dlopen. Threads: safe.
 inline foreign_runtimes find_foreign_runtimes() {
+  const std::array<std::string, 2> names{"cuCtxGetCurrent", "MPI_Initialized"};
   foreign_runtimes state;
-  for (const loaded_object& each : list_loaded_objects().objects) {
+  for (const loaded_object& each : list_objects_defining(names).objects) {
     const open_object object(each.name);
     if (!object) continue;
     state.cuda = std::max(state.cuda, ask_cuda(object));

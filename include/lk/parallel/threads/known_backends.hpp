@@ -5,7 +5,6 @@
 #include <array>
 #include <cctype>
 #include <filesystem>
-#include <initializer_list>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -38,10 +37,14 @@ inline void add_pool(found_pools& found, const open_object& object, backend_pool
   found.push_back(std::move(pool));
 }
 
-/// Also with the names of 64-bit builds and of the builds that come with SciPy.
+/// Beginnings and ends of OpenBLAS's names: 64-bit builds, and the builds that come with SciPy, have names of their
+/// own.
+inline constexpr std::array<const char*, 2> openblas_prefixes{"", "scipy_"};
+inline constexpr std::array<const char*, 3> openblas_suffixes{"", "64_", "_64"};
+
 inline void find_openblas(const open_object& object, found_pools& found) {
-  for (const char* prefix : {"", "scipy_"}) {
-    for (const char* suffix : {"", "64_", "_64"}) {
+  for (const char* prefix : openblas_prefixes) {
+    for (const char* suffix : openblas_suffixes) {
       const auto name = [&](const char* function) { return std::string(prefix) + "openblas_" + function + suffix; };
       auto* const get = object.own<int()>(name("get_num_threads"));
       auto* const set = get == nullptr ? nullptr : object.own<void(int)>(name("set_num_threads"));
@@ -155,6 +158,17 @@ inline void find_torch(const open_object& object, found_pools& found) {
   add(backend_kind::torch_intra_op, "_ZN2at15get_num_threadsEv", "_ZN2at15set_num_threadsEi",
       own_threads ? "native" : "openmp");
   add(backend_kind::torch_inter_op, "_ZN2at23get_num_interop_threadsEv", "_ZN2at23set_num_interop_threadsEi", "native");
+}
+
+/// An object without any of these functions has no pool.
+inline std::vector<std::string> names_of_backends() {
+  std::vector<std::string> names{"omp_get_max_threads",       "flexiblas_get_num_threads",
+                                 "MKL_Get_Max_Threads",       "bli_thread_get_num_threads",
+                                 "_ZN2at15get_num_threadsEv", "_ZN2at23get_num_interop_threadsEv"};
+  for (const char* prefix : openblas_prefixes)
+    for (const char* suffix : openblas_suffixes)
+      names.push_back(std::string(prefix) + "openblas_get_num_threads" + suffix);
+  return names;
 }
 
 /// Adds the pools of this object.

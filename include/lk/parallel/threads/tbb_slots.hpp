@@ -4,6 +4,7 @@
 #include <pthread.h>
 
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <utility>
 
@@ -60,14 +61,22 @@ class tbb_slots {
       thread_local const int named = ::pthread_setname_np(::pthread_self(), config::tbb_thread_name);
       (void)named;
       arena_served = token_;
-      pools_.set_for_this_thread(openmp_count_);
+      loaded_backends().set_for_this_thread(openmp_count_);
     }
     void on_scheduler_exit(bool is_helper) override {
       if (is_helper) arena_served.reset();
     }
 
    private:
-    backend_pools pools_;
+    // Tasks may load libraries while the slots are in use.
+    backend_pools loaded_backends() {
+      const std::lock_guard lock(mutex_);
+      pools_.refresh();
+      return pools_;
+    }
+
+    std::mutex mutex_;
+    backend_pools pools_; // guarded by mutex_
     int openmp_count_;
     std::shared_ptr<const void> token_ = std::make_shared<char>();
   };

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <functional>
 #include <optional>
+#include <utility>
+#include <vector>
 
 #include <oneapi/tbb/parallel_for.h>
 
@@ -13,7 +15,7 @@
 
 // The threads that the tasks of one worker may use (child_threads). Worker processes and the in-process back ends run
 // their tasks inside one, so that libraries see equal thread counts wherever a task runs. The process-wide size of a
-// BLAS is not set here but by whoever owns the process for the time: set_backend_threads.
+// BLAS is not set here but by whoever owns the process for the time: backend_pools.
 
 namespace lk::parallel::threads {
 
@@ -24,14 +26,17 @@ class thread_budget {
  public:
   /// `real_tbb_threads`: false in a child of a process whose oneTBB could not be quiesced. There oneTBB counts on
   /// threads that were not copied, so everything stays in one slot and nothing is ever left to another thread.
-  thread_budget(int n_threads, bool real_tbb_threads)
-      : n_openmp_(n_threads)
+  /// `pools`: what has been found so far; what is loaded later is seen by the next run().
+  thread_budget(int n_threads, bool real_tbb_threads, backend_pools pools = backend_pools::find())
+      : pools_(std::move(pools))
+      , n_openmp_(n_threads)
       , n_slots_(real_tbb_threads ? std::max(n_threads, 1) : 1) {}
 
   int n_slots() const { return n_slots_; }
 
   /// Blocks: until fn has returned. Throws: what fn throws.
   void run(const std::function<void()>& fn) {
+    if (pools_.refresh()) slots_.reset(); // so that the helping threads come in anew and hear of it
     if (!slots_) slots_.emplace(n_slots_, pools_, n_openmp_ < 1 ? -1 : 1);
     const task_scope inside;
     const openmp_scope counted(pools_, n_openmp_);
@@ -44,19 +49,20 @@ class thread_budget {
  private:
   class openmp_scope {
    public:
-    openmp_scope(const backend_pools& pools, int n) : pools_(pools), before_(n < 1 ? -1 : pools.get_for_this_thread()) {
+    openmp_scope(const backend_pools& pools, int n) : pools_(pools) {
+      if (n >= 1) before_ = pools_.get_for_this_thread();
       pools_.set_for_this_thread(n);
     }
-    ~openmp_scope() { pools_.set_for_this_thread(before_); }
+    ~openmp_scope() { pools_.restore_for_this_thread(before_); }
     openmp_scope(const openmp_scope&) = delete;
     openmp_scope& operator=(const openmp_scope&) = delete;
 
    private:
     const backend_pools& pools_;
-    int before_;
+    std::vector<int> before_;
   };
 
-  backend_pools pools_ = backend_pools::find();
+  backend_pools pools_;
   int n_openmp_;
   int n_slots_;
   std::optional<tbb_slots> slots_;
