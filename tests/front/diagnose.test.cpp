@@ -161,6 +161,7 @@ TEST_CASE("threads are told apart: the program's by name, the library's and oneT
 
 TEST_CASE("an ignored SIGCHLD is found, and nothing where it is not") {
   CHECK(in_fresh_process([] {
+          ::signal(SIGCHLD, SIG_DFL);
           if (found(diagnose(), "sigchld")) return 1;
           ::signal(SIGCHLD, SIG_IGN);
           return found(diagnose(), "sigchld") ? 0 : 2;

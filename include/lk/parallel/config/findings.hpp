@@ -117,17 +117,16 @@ inline void judge_forking(const system_facts& system, bool heap_uses_huge_pages,
                      "A host with a large model may be refused its workers; set vm.overcommit_memory to 0, or raise "
                      "vm.overcommit_ratio or add swap by the model's size for each worker."});
   }
+  const char* const slow = ", so a fork takes 20 ms or more for each GiB of the host instead of less than one";
+  const char* const tunable =
+      "set GLIBC_TUNABLES=glibc.malloc.hugetlb=1 (glibc 2.35 and newer) where models are large.";
   if (system.huge_pages == "never") {
-    found.push_back({severity::warning, "huge-pages",
-                     "transparent huge pages are off, so a fork takes about 18 ms for each GiB of the host instead of "
-                     "0.5",
-                     "Write madvise to /sys/kernel/mm/transparent_hugepage/enabled and set "
-                     "GLIBC_TUNABLES=glibc.malloc.hugetlb=1 where models are large."});
+    found.push_back({severity::warning, "huge-pages", std::string("transparent huge pages are off") + slow,
+                     std::string("Write madvise to /sys/kernel/mm/transparent_hugepage/enabled and ") + tunable});
   } else if (system.huge_pages == "madvise" && !heap_uses_huge_pages) {
     found.push_back({severity::note, "huge-pages",
-                     "huge pages are given on request only, and malloc does not ask for them, so a fork takes about "
-                     "18 ms for each GiB of the host instead of 0.5",
-                     "Set GLIBC_TUNABLES=glibc.malloc.hugetlb=1 (glibc 2.35 and newer) where models are large."});
+                     std::string("huge pages are given on request only, and malloc does not ask for them") + slow,
+                     std::string("To have them, ") + tunable});
   }
   if (system.ignores_sigchld) {
     found.push_back({severity::note, "sigchld", "this program ignores SIGCHLD, so the kernel reaps its children",
