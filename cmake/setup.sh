@@ -8,7 +8,9 @@ set -euo pipefail
 build=(g++ cmake ninja-build pkg-config libtbb-dev libhwloc-dev libspdlog-dev
   catch2 libeigen3-dev libcli11-dev nlohmann-json3-dev libbenchmark-dev)
 ci=("clang-19 libclang-rt-19-dev|clang-18 libclang-rt-18-dev|clang"
-  "clang-format-14|clang-format" libopenblas-dev git)
+  "clang-format-14|clang-format" libopenblas-dev git
+  libopenblas0-pthread libopenblas0-openmp libopenblas64-0-pthread libblis4-pthread libblis4-openmp libgomp1
+  "libomp5|libomp5-19|libomp5-18")
 
 die() {
   printf 'setup: %s\n' "$*" >&2

@@ -3,6 +3,7 @@
 
 // The door: everything a user names. Only <lk/parallel/eigen.hpp> is left out, which needs Eigen.
 
+#include <lk/parallel/backend_pools.hpp>
 #include <lk/parallel/base/version.hpp>
 #include <lk/parallel/codec.hpp>
 #include <lk/parallel/diagnose.hpp>

@@ -1,10 +1,12 @@
 // lk-parallel | SPDX-License-Identifier: MIT
 #include <atomic>
 #include <cstdlib>
-#include <set>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
+
+#include <link.h>
 
 #include <oneapi/tbb/parallel_for.h>
 
@@ -51,19 +53,19 @@ TEST_CASE("a limit holds for all pools and gives back what they had before") {
     only_pool("libgomp").set_threads(4);
     {
       const backend_limit limit(3);
-      expect_equal(count_blas_threads(blas), 3, "threads of OpenBLAS");
+      expect_equal(count_blas_threads(blas, 3), 3, "threads of OpenBLAS");
       expect_equal(count_openmp_threads(openmp), 3, "threads of OpenMP");
       expect_equal(only_pool("MKL").threads(), 3, "threads of MKL");
       {
         const backend_limit inner(1);
-        expect_equal(count_blas_threads(blas), 1, "threads of OpenBLAS, inside");
+        expect_equal(count_blas_threads(blas, 1), 1, "threads of OpenBLAS, inside");
         expect_equal(count_openmp_threads(openmp), 1, "threads of OpenMP, inside");
         const backend_limit none(-1);
         expect_equal(only_pool("MKL").threads(), 1, "threads of MKL, with -1");
       }
       expect_equal(only_pool("MKL").threads(), 3, "threads of MKL, outside again");
     }
-    expect_equal(count_blas_threads(blas), 2, "threads of OpenBLAS, afterwards");
+    expect_equal(count_blas_threads(blas, 2), 2, "threads of OpenBLAS, afterwards");
     expect_equal(count_openmp_threads(openmp), 4, "threads of OpenMP, afterwards");
     expect_equal(only_pool("MKL").threads(), 7, "threads of MKL, afterwards");
   });
@@ -121,7 +123,7 @@ TEST_CASE("training code has backend_threads in each pool, also of libraries loa
     only_pool("OpenBLAS").set_threads(1);
     const int most = with_training_threads([&] { return most_openmp_threads(openmp, 3); });
     expect_equal(most, 2, "most threads of a region on any training thread");
-    expect_equal(with_training_threads([&] { return count_blas_threads(blas); }), 2, "threads of OpenBLAS");
+    expect_equal(with_training_threads([&] { return count_blas_threads(blas, 2); }), 2, "threads of OpenBLAS");
     expect_equal(pools_named("LibTorch").at(0).threads(), 2, "threads of LibTorch's operations");
     expect_equal(pools_named("LibTorch").at(1).threads(), 3, "LibTorch's operations at once");
     std::atomic<int> most_in_chunks{0};
@@ -144,6 +146,35 @@ TEST_CASE("with backend_threads of -1 training code has what the libraries have 
   });
 }
 
+// threads/loaded_objects.hpp: a child that was forked meanwhile cannot look at the linker, and is given up.
+TEST_CASE("pools are made while another thread walks the loaded objects") {
+  scenario({}, [] {
+    initialize({.processes = 1});
+    std::atomic<bool> done{false};
+    std::thread walker([&] {
+      while (!done) {
+        ::dl_iterate_phdr(
+            [](dl_phdr_info*, std::size_t, void*) {
+              for (int i = 0; i < 50; ++i) std::this_thread::yield();
+              return 1;
+            },
+            nullptr);
+        for (int i = 0; i < 50; ++i) std::this_thread::yield();
+      }
+    });
+    const int model = 1;
+    for (int i = 0; i < 20; ++i) {
+      invoker workers{
+          model, [](const int& one, int x) { return one + x; }, {.n_jobs = 1, .where = execution::processes}};
+      int sum = 0;
+      for (const int result : workers.map(std::vector<int>{1, 2, 3})) sum += result;
+      expect_equal(sum, 9, "sum of the results");
+    }
+    done = true;
+    walker.join();
+  });
+}
+
 TEST_CASE("workers have child_threads in each pool, also of libraries that worker_init loads") {
   for (const packaged_library& library : {libgomp, libomp}) {
     for (const bool late : {false, true}) {
@@ -160,7 +191,7 @@ TEST_CASE("workers have child_threads in each pool, also of libraries that worke
           if (what == 0) return count_openmp_threads(openmp);
           if (what == 1) return most_openmp_threads(openmp, 2);
           if (what == 2) return only_pool("OpenBLAS").threads();
-          return count_blas_threads(blas == nullptr ? loaded_library(openblas_pthread) : *blas);
+          return count_blas_threads(blas == nullptr ? loaded_library(openblas_pthread) : *blas, 2);
         };
         invoker workers{model, task, {.n_jobs = 2, .worker_init = [&](int) {
                                         (void)loaded_once(library.path);

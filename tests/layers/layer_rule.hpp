@@ -40,7 +40,7 @@ inline const std::vector<secret>& secrets() {
       {"the environment", {}, {"getenv", "secure_getenv", "environ"}, {}, "config/environment.hpp"},
       {"hwloc", {"hwloc"}, {}, {}, "config"},
       {"oneTBB", {"tbb/", "oneapi/"}, {"tbb"}, {}, "threads"},
-      {"the dynamic linker", {"dlfcn.h"}, {"dlsym", "dlopen"}, {}, "threads"},
+      {"the dynamic linker", {"dlfcn.h", "link.h"}, {"dlsym", "dlopen", "dl_iterate_phdr"}, {}, "threads"},
       {"spdlog", {"spdlog/", "fmt/"}, {"spdlog", "fmt"}, {}, "report"},
       {"shared memory", {"sys/mman.h"}, {"mmap", "munmap", "shm_open"}, {}, "shm"},
       {"futexes", {"linux/futex.h"}, {"SYS_futex"}, {}, "shm"},

@@ -234,6 +234,21 @@ TEST_CASE("an arena gives LibTorch's inter-op pool as many threads as it has its
   });
 }
 
+TEST_CASE("a thread keeps the count it was given though LibTorch sets OpenMP at its first call there") {
+  scenario({libtorch}, [] {
+    const loaded_library torch(libtorch);
+    const found_backends pools = found_backends::find();
+    pools.set_libraries(3);
+    int told = 0;
+    std::thread([&] {
+      pools.set_for_this_thread(1);
+      told = pools_named("LibTorch").at(0).threads();
+    }).join();
+    expect_equal(told, 1, "threads of an operation there");
+    expect_equal(pools_named("LibTorch").at(0).threads(), 3, "threads of an operation here");
+  });
+}
+
 TEST_CASE("an arena that leaves the backends alone leaves those loaded later alone") {
   scenario({}, [] {
     arena training(2, -1);

@@ -28,7 +28,7 @@ void check_blas(const packaged_library& library, const std::string& name, const 
     for (const int n : {1, 3, 2, 1}) {
       const backend_limit limit(n); // an OpenMP build has two settings
       expect_equal(pool.threads(), n, "what the library says");
-      expect_equal(count_blas_threads(blas), n, "threads in a product");
+      expect_equal(count_blas_threads(blas, n), n, "threads in a product");
     }
   });
 }
@@ -104,8 +104,8 @@ TEST_CASE("two OpenBLAS and two OpenMP libraries at once are four pools") {
     expect_equal(count_openmp_threads(gcc), 2, "threads of libgomp");
     expect_equal(count_openmp_threads(llvm), 3, "threads of libomp");
     for (const backend_pool& pool : both) pool.set_threads(pool.threading_layer == "openmp" ? 1 : 3);
-    expect_equal(count_blas_threads(pthread), 3, "threads of the one OpenBLAS");
-    expect_equal(count_blas_threads(openmp), 1, "threads of the other");
+    expect_equal(count_blas_threads(pthread, 3), 3, "threads of the one OpenBLAS");
+    expect_equal(count_blas_threads(openmp, 1), 1, "threads of the other");
   });
 }
 
@@ -115,7 +115,7 @@ TEST_CASE("FlexiBLAS, and the BLAS behind it") {
     const backend_pool pool = only_pool("FlexiBLAS");
     const backend_limit limit(2);
     expect_equal(pool.threads(), 2, "what the library says");
-    expect_equal(count_blas_threads(library), 2, "threads in a product");
+    expect_equal(count_blas_threads(library, 2), 2, "threads in a product");
   });
 }
 

@@ -32,13 +32,16 @@ class backend_pools {
   /// True where there are pools that were not there before.
   bool refresh() {
     if (seen_->epoch == current_loader_epoch()) return false;
-    loaded_list now = list_objects_defining(names_of_backends());
+    const loaded_list now = list_objects_defining(names_of_backends());
     auto next = std::make_shared<snapshot>();
     next->pools = seen_->pools;
     for (const loaded_object& object : now.objects) {
-      if (std::ranges::find(seen_->objects, object) != seen_->objects.end()) continue;
-      const open_object opened(object.name);
-      if (opened) find_backends(opened, next->pools);
+      if (std::ranges::find(seen_->objects, object) == seen_->objects.end()) {
+        const open_object opened(object.name);
+        if (!opened) continue; // a dlopen that failed in the end
+        find_backends(opened, next->pools);
+      }
+      next->objects.push_back(object);
     }
     forget_parts_of_mkl(next->pools);
     const auto is_new = [&](const backend_pool& pool) {
@@ -46,7 +49,6 @@ class backend_pools {
     };
     next->first_new = static_cast<std::size_t>(std::ranges::find_if(next->pools, is_new) - next->pools.begin());
     next->epoch = now.epoch;
-    next->objects = std::move(now.objects);
     seen_ = std::move(next);
     return seen_->first_new < seen_->pools.size();
   }

@@ -19,11 +19,11 @@
 // What the dynamic linker has loaded, and the functions that an object defines by itself. It knows nothing of what the
 // objects are for.
 //
-// Fork: dl_iterate_phdr takes a lock of the linker that glibc does not reset in the child (seen with 2.36; the sources
-// up to 2.40 reset the two others only). A child forked while another thread of its parent walked or changed the list
-// waits for ever at its first look, and at its first dlopen of something new just the same. So whoever forks has
-// looked before; and a worker's zygote looks once before it says hello, so that such a child is given up as for any
-// other lock that was copied while held.
+// Fork: dl_iterate_phdr takes a lock of the linker that glibc does not reset in the child (seen with 2.36; its fork()
+// of 2024 still resets the linker's two other locks only). A child forked while another thread of its parent walked or
+// changed the list waits for ever at its first look, and at its first dlopen of something new just the same. So whoever
+// forks has looked before; and a worker's zygote looks once before it says hello, so that such a child is given up as
+// for any other lock that was copied while held.
 
 namespace lk::parallel::threads {
 

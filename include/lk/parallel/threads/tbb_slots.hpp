@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <utility>
 
@@ -71,7 +72,10 @@ class tbb_slots {
     // Tasks may load libraries while the slots are in use.
     backend_pools loaded_backends() {
       const std::lock_guard lock(mutex_);
-      pools_.refresh();
+      try {
+        pools_.refresh();
+      } catch (const std::bad_alloc&) { // oneTBB takes no exception here; then without what is new
+      }
       return pools_;
     }
 
