@@ -6,6 +6,7 @@
 #include <lk/parallel/backend_pools.hpp>
 #include <lk/parallel/base/version.hpp>
 #include <lk/parallel/codec.hpp>
+#include <lk/parallel/diagnose.hpp>
 #include <lk/parallel/errors.hpp>
 #include <lk/parallel/for_chunks.hpp>
 #include <lk/parallel/initialize.hpp>

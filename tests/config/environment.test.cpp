@@ -84,3 +84,32 @@ TEST_CASE("each knob has its own variable, and only the backend and child thread
   }
   CHECK_FALSE(config::read_environment().processes);
 }
+
+TEST_CASE("LK_DEBUG is yes, no or a config_error") {
+  ::unsetenv("LK_DEBUG");
+  CHECK_FALSE(config::read_environment().debug);
+  for (const char* text : {"1", "true", " 1 "}) {
+    const variable set(text, "LK_DEBUG");
+    CHECK(config::read_environment().debug);
+  }
+  for (const char* text : {"0", "false", "", " "}) {
+    const variable set(text, "LK_DEBUG");
+    CHECK_FALSE(config::read_environment().debug);
+  }
+  for (const char* text : {"2", "yes", "on", "TRUE", "-1", "1 1"}) {
+    const variable set(text, "LK_DEBUG");
+    CHECK_THROWS_WITH(config::read_environment(), contains("LK_DEBUG") && contains(text));
+  }
+}
+
+TEST_CASE("whether malloc asks for huge pages is read from glibc's tunables") {
+  ::unsetenv("GLIBC_TUNABLES");
+  CHECK_FALSE(config::heap_uses_huge_pages());
+  const auto [text, does] = GENERATE(table<const char*, bool>({{"glibc.malloc.hugetlb=1", true},
+                                                               {"glibc.malloc.check=1:glibc.malloc.hugetlb=2", true},
+                                                               {"glibc.malloc.hugetlb=0", false},
+                                                               {"glibc.malloc.hugetlb=", false},
+                                                               {"glibc.malloc.check=1", false}}));
+  const variable set(text, "GLIBC_TUNABLES");
+  CHECK(config::heap_uses_huge_pages() == does);
+}

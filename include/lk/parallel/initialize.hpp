@@ -2,16 +2,21 @@
 #pragma once
 
 #include <atomic>
+#include <exception>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include <lk/parallel/base/error.hpp>
 #include <lk/parallel/config/config.hpp>
 #include <lk/parallel/config/environment.hpp>
 #include <lk/parallel/config/resolve.hpp>
 #include <lk/parallel/config/topology.hpp>
+#include <lk/parallel/diagnosis.hpp>
+#include <lk/parallel/diagnosis_text.hpp>
 #include <lk/parallel/report/library_log.hpp>
 #include <lk/parallel/threads/arena.hpp>
 #include <lk/parallel/threads/backend_pools.hpp>
@@ -37,18 +42,10 @@ class runtime {
   /// False where the knobs were resolved before; then nothing changes. Throws: config_error; then nothing changes
   /// either.
   bool initialize(const parallel_options& options) {
-    if (in_force_.load(std::memory_order_acquire) != nullptr) return false; // pairs with the release below
-    const std::lock_guard lock(mutex_);
-    if (resolved_) return false;
-    const ParallelConfig config =
-        config::resolve(options, config::read_environment(), config::effective_cpu_count_now());
-    size_backends(config.backend_threads);
-    if (config.backend_threads != -1) backends_.set_inter_op(config.threads); // as LensKit does it
-    backends_.set_for_this_thread(config.backend_threads);
-    training_.emplace(config.threads, config.backend_threads, backends_);
-    resolved_ = config;
-    in_force_.store(&*resolved_, std::memory_order_release); // the readers' acquire sees the config and the arena
-    return true;
+    if (in_force_.load(std::memory_order_acquire) != nullptr) return false; // pairs with the release in set_up
+    const std::optional<config::environment_knobs> environment = set_up(options);
+    if (environment && environment->debug) log_essentials();
+    return environment.has_value();
   }
 
   const ParallelConfig& config() {
@@ -83,6 +80,12 @@ class runtime {
 
   bool is_worker() const { return is_worker_; }
 
+  /// Where the knobs in force came from; empty before that. In a worker: from the host.
+  std::vector<knob> knobs() const {
+    if (is_worker_) return config::trace_worker_knobs(worker_);
+    return in_force_.load(std::memory_order_acquire) != nullptr ? knobs_ : std::vector<knob>{}; // pairs: set_up
+  }
+
   /// Held by whoever makes worker processes: one fork at a time, with one gate closed.
   std::mutex& launch_lock() { return launch_mutex_; }
   /// True once in the process. Threads: under launch_lock().
@@ -110,6 +113,39 @@ class runtime {
  private:
   runtime() = default;
 
+  /// What the environment said; nothing where the knobs were resolved before.
+  std::optional<config::environment_knobs> set_up(const parallel_options& options) {
+    const std::lock_guard lock(mutex_);
+    if (resolved_) return std::nullopt;
+    const config::environment_knobs environment = config::read_environment();
+    const int n_cpus = config::effective_cpu_count_now();
+    const ParallelConfig config = config::resolve(options, environment, n_cpus);
+    knobs_ = config::trace_knobs(options, environment, n_cpus);
+    size_backends(config.backend_threads);
+    if (config.backend_threads != -1) backends_.set_inter_op(config.threads); // as LensKit does it
+    backends_.set_for_this_thread(config.backend_threads);
+    training_.emplace(config.threads, config.backend_threads, backends_);
+    resolved_ = config;
+    in_force_.store(&*resolved_, std::memory_order_release); // the readers' acquire sees the config and the arena
+    return environment;
+  }
+
+  /// LK_DEBUG. A program that cannot be diagnosed can run all the same.
+  void log_essentials() noexcept {
+    try {
+      const diagnosis all = examine(knobs_, *resolved_, false);
+      const auto logger = report::library_logger();
+      for (const std::string& line : essentials(all)) logger->info("{}", line);
+      for (const finding& each : all.findings) {
+        const std::string sentence = printable(each.what) + ". " + each.advice + " [" + each.topic + ']';
+        if (each.level == severity::warning) logger->warn("{}", sentence);
+        if (each.level == severity::note) logger->info("{}", sentence);
+      }
+    } catch (const std::exception& problem) {
+      report::report_error(std::string("LK_DEBUG: the diagnosis failed: ") + problem.what());
+    }
+  }
+
   void size_backends_for_training() {
     const std::lock_guard lock(mutex_);
     if (backends_for_tasks_.expired()) size_backends(resolved_->backend_threads);
@@ -126,8 +162,9 @@ class runtime {
   bool warned_of_tbb_ = false;             // guarded by launch_mutex_
   std::weak_ptr<void> backends_for_tasks_; // guarded by mutex_
   threads::backend_pools backends_;        // guarded by mutex_
-  std::mutex mutex_;                       // guards the making of the two below
+  std::mutex mutex_;                       // guards the making of the three below
   std::optional<ParallelConfig> resolved_; // set once, before in_force_
+  std::vector<knob> knobs_;                // set once, before in_force_
   std::optional<threads::arena> training_; // set once, before in_force_
   std::atomic<const ParallelConfig*> in_force_{nullptr};
   ParallelConfig worker_;  // set once, in a worker
@@ -138,7 +175,8 @@ class runtime {
 
 /// Resolves the knobs: argument, then environment (LK_NUM_PROCS, LK_NUM_THREADS, LK_NUM_BACKEND_THREADS,
 /// LK_NUM_CHILD_THREADS), then a default made from effective_cpu_count(). A second call warns and changes nothing.
-/// Threads: safe. Fork: in a worker it does nothing. Throws: config_error; a corrected call may follow.
+/// With LK_DEBUG=1 it logs what it found through the logger "lk.parallel", at level info and, what may do harm,
+/// warning. Threads: safe. Fork: in a worker it does nothing. Throws: config_error; a corrected call may follow.
 /// Source: lenskit.parallel.initialize.
 inline void initialize(const parallel_options& options = {}) {
   front::runtime& ours = front::runtime::instance();

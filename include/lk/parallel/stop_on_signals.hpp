@@ -1,6 +1,7 @@
 // lk-parallel | SPDX-License-Identifier: MIT
 #pragma once
 
+#include <pthread.h>
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -13,6 +14,7 @@
 #include <thread>
 
 #include <lk/parallel/base/posix.hpp>
+#include <lk/parallel/config/thread_names.hpp>
 
 // Ctrl-C as a stop token: for programs whose main job is a map that should end in good order.
 
@@ -47,6 +49,7 @@ class signal_stop {
     event_fd = fd_.get();
     const base::signals_blocked inherited;
     std::thread([this] {
+      ::pthread_setname_np(::pthread_self(), config::signal_thread_name);
       std::uint64_t count = 0;
       if (base::retry_eintr([&] { return ::read(event_fd, &count, sizeof count); }) > 0) source_.request_stop();
     }).detach();

@@ -182,7 +182,7 @@ class worker_pool {
     spec.n_workers = n_workers_;
     spec.retries = options_.retries;
     spec.task_timeout = options_.task_timeout;
-    spec.core_dumps = config::read_environment_text("LK_CORE") == "1";
+    spec.core_dumps = config::workers_may_dump_core();
     spec.count_oom_kills = [] { return config::count_oom_kills(""); };
     spec.function_state = function_state;
     spec.in_zygote = [quiesced = gate.quiesced()] { runtime::instance().become_worker(quiesced); };

@@ -118,22 +118,38 @@ inline std::string path_below_mount(const std::string& group, const std::string&
   return path == "/" ? "" : path;
 }
 
-/// CPUs that the quotas of this process's groups and all their ancestors pay for: the least of them, rounded up, at
-/// least 1; nothing where there is no quota. `root` comes before every path ("" on a real system).
-inline std::optional<int> cgroup_cpu_limit(const std::string& root) {
+/// A folder of a hierarchy's control files.
+struct cgroup_folder {
+  std::string path;
+  bool unified = false; ///< version 2
+};
+
+/// The folders of this process's group and all its ancestors up to the mount point, the own one first, in every
+/// hierarchy with that controller. `root` comes before every path ("" on a real system).
+inline std::vector<cgroup_folder> find_own_folders(const std::string& root, std::string_view controller) {
   const std::string mounts = base::read_small_file(root + "/proc/self/mountinfo").value_or("");
   const std::string groups = base::read_small_file(root + "/proc/self/cgroup").value_or("");
-  std::optional<double> least;
-  for (const cgroup_mount& mount : find_cgroup_mounts(mounts, "cpu")) {
-    const std::optional<std::string> group = find_own_group(groups, mount.unified, "cpu");
+  std::vector<cgroup_folder> folders;
+  for (const cgroup_mount& mount : find_cgroup_mounts(mounts, controller)) {
+    const std::optional<std::string> group = find_own_group(groups, mount.unified, controller);
     if (!group) continue;
     std::string path = path_below_mount(*group, mount.root);
     while (true) {
-      const auto quota = quota_of_group(root + mount.mounted_at + path, mount.unified);
-      if (quota) least = std::min(least.value_or(*quota), *quota);
+      folders.push_back({root + mount.mounted_at + path, mount.unified});
       if (path.empty()) break;
       path.erase(path.rfind('/'));
     }
+  }
+  return folders;
+}
+
+/// CPUs that the quotas of this process's groups and all their ancestors pay for: the least of them, rounded up, at
+/// least 1; nothing where there is no quota. `root` comes before every path ("" on a real system).
+inline std::optional<int> cgroup_cpu_limit(const std::string& root) {
+  std::optional<double> least;
+  for (const cgroup_folder& folder : find_own_folders(root, "cpu")) {
+    const auto quota = quota_of_group(folder.path, folder.unified);
+    if (quota) least = std::min(least.value_or(*quota), *quota);
   }
   if (!least) return std::nullopt;
   return static_cast<int>(std::clamp(std::ceil(*least), 1.0, 1e6));

@@ -3,8 +3,10 @@
 
 #include <optional>
 #include <ostream>
+#include <string>
 
-// The knobs before (parallel_options) and after (ParallelConfig) they are resolved. The front re-exports both.
+// The knobs before (parallel_options) and after (ParallelConfig) they are resolved, and where each came from (knob).
+// The front re-exports them.
 
 namespace lk::parallel {
 
@@ -30,6 +32,31 @@ struct ParallelConfig {
   friend std::ostream& operator<<(std::ostream& out, const ParallelConfig& config) {
     return out << "{processes: " << config.processes << ", threads: " << config.threads
                << ", backend_threads: " << config.backend_threads << ", child_threads: " << config.child_threads << '}';
+  }
+};
+
+/// Who set a knob.
+enum class knob_origin {
+  argument,      ///< parallel_options
+  variable,      ///< the environment
+  host,          ///< the process that made this worker
+  default_value, ///< nobody: made from the number of CPUs
+};
+
+/// One knob in force and where it came from. Units: threads or processes.
+struct knob {
+  std::string name; ///< of the member of ParallelConfig
+  int value = 1;
+  knob_origin origin = knob_origin::default_value;
+  std::string source; ///< "parallel_options::threads", "LK_NUM_THREADS", or the rule: "min(2 CPUs, 8)"
+
+  /// The source as people read it: "default: min(2 CPUs, 8)"
+  std::string told_origin() const { return (origin == knob_origin::default_value ? "default: " : "") + source; }
+
+  friend bool operator==(const knob&, const knob&) = default;
+  /// "threads 2 (LK_NUM_THREADS)"
+  friend std::ostream& operator<<(std::ostream& out, const knob& shown) {
+    return out << shown.name << ' ' << shown.value << " (" << shown.told_origin() << ')';
   }
 };
 

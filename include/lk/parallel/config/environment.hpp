@@ -16,6 +16,7 @@ namespace lk::parallel::config {
 /// The knobs that the environment sets; unset members fall back to the defaults.
 struct environment_knobs {
   std::optional<int> processes = {}, threads = {}, backend_threads = {}, child_threads = {};
+  bool debug = false; ///< LK_DEBUG: initialize() logs what it found
 };
 
 /// What the variable holds, without the blanks around it; nothing where it is unset, empty or blank.
@@ -54,12 +55,33 @@ inline std::optional<int> read_environment_int(const char* name, bool minus_one_
   return value;
 }
 
-/// All four knobs. Throws: config_error.
+/// 1 or true, 0 or false; false where the variable is unset, empty or blank.
+/// Throws: config_error naming the variable and its text.
+inline bool read_environment_switch(const char* name) {
+  const std::optional<std::string> text = read_environment_text(name);
+  if (!text || text == "0" || text == "false") return false;
+  if (text != "1" && text != "true") throw config_error(name, std::getenv(name), "give 1 for yes, or 0 for no");
+  return true;
+}
+
+/// All four knobs and LK_DEBUG. Throws: config_error.
 inline environment_knobs read_environment() {
   return {.processes = read_environment_int("LK_NUM_PROCS", false),
           .threads = read_environment_int("LK_NUM_THREADS", false),
           .backend_threads = read_environment_int("LK_NUM_BACKEND_THREADS", true),
-          .child_threads = read_environment_int("LK_NUM_CHILD_THREADS", true)};
+          .child_threads = read_environment_int("LK_NUM_CHILD_THREADS", true),
+          .debug = read_environment_switch("LK_DEBUG")};
+}
+
+/// LK_CORE: a worker that crashes may write a core file.
+inline bool workers_may_dump_core() { return read_environment_text("LK_CORE") == "1"; }
+
+/// Whether glibc's malloc was told to ask for huge pages. Source: the glibc manual, "glibc.malloc.hugetlb".
+inline bool heap_uses_huge_pages() {
+  const std::string tunables = read_environment_text("GLIBC_TUNABLES").value_or("");
+  constexpr std::string_view name = "glibc.malloc.hugetlb=";
+  const std::size_t at = tunables.find(name);
+  return at != std::string::npos && at + name.size() < tunables.size() && tunables[at + name.size()] != '0';
 }
 
 } // namespace lk::parallel::config

@@ -1,6 +1,7 @@
 // lk-parallel | SPDX-License-Identifier: MIT
 #pragma once
 
+#include <pthread.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -14,6 +15,7 @@
 
 #include <oneapi/tbb/task_arena.h>
 
+#include <lk/parallel/config/thread_names.hpp>
 #include <lk/parallel/threads/backend_pools.hpp>
 #include <lk/parallel/threads/task_scope.hpp>
 #include <lk/parallel/threads/tbb_slots.hpp>
@@ -107,6 +109,7 @@ class arena {
   }
 
   void own() {
+    ::pthread_setname_np(::pthread_self(), config::training_thread_name);
     pools_.set_for_this_thread(backend_threads_);
     std::unique_lock lock(mutex_);
     while (true) {

@@ -1,6 +1,8 @@
 // lk-parallel | SPDX-License-Identifier: MIT
 #pragma once
 
+#include <pthread.h>
+
 #include <memory>
 #include <mutex>
 #include <new>
@@ -12,6 +14,7 @@
 #include <oneapi/tbb/task_arena.h>
 #include <oneapi/tbb/task_scheduler_observer.h>
 
+#include <lk/parallel/config/thread_names.hpp>
 #include <lk/parallel/threads/backend_pools.hpp>
 #include <lk/parallel/threads/task_scope.hpp>
 
@@ -56,6 +59,8 @@ class tbb_slots {
         , openmp_count_(openmp_count) {}
     void on_scheduler_entry(bool is_helper) override {
       if (!is_helper) return;
+      thread_local const int named = ::pthread_setname_np(::pthread_self(), config::tbb_thread_name);
+      (void)named;
       arena_served = token_;
       loaded_backends().set_for_this_thread(openmp_count_);
     }

@@ -1,0 +1,22 @@
+// lk-parallel | SPDX-License-Identifier: MIT
+#pragma once
+
+#include <lk/parallel/diagnosis.hpp>
+#include <lk/parallel/diagnosis_text.hpp>
+#include <lk/parallel/initialize.hpp>
+
+// What a person asks first when threads are too many or too few, or workers do not start: examples/lk_doctor.cpp prints
+// it.
+
+namespace lk::parallel {
+
+/// Looks at knobs, CPUs, thread pools, threads and all that makes forking hard; `std::cout << diagnose()` prints it.
+/// Initialises where that is still to be done. Blocks: some milliseconds, for reading files.
+/// Threads: safe while no library is being loaded or unloaded. Throws: config_error.
+inline diagnosis diagnose() {
+  front::runtime& ours = front::runtime::instance();
+  const ParallelConfig& config = ours.config();
+  return front::examine(ours.knobs(), config, ours.is_worker());
+}
+
+} // namespace lk::parallel
