@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include <lk/parallel/base/error.hpp>
+#include <lk/parallel/config/placement.hpp>
 
 // The environment, read strictly. This is the only file of the library that calls getenv.
 
@@ -52,6 +53,16 @@ inline std::optional<int> read_environment_int(const char* name, bool minus_one_
     throw_bad_count(name, std::getenv(name), minus_one_allowed);
   }
   return value;
+}
+
+/// One of the words of `placement`; nothing where the variable is unset, empty or blank.
+/// Throws: config_error naming the variable, its text and the words.
+inline std::optional<placement> read_environment_placement(const char* name) {
+  const std::optional<std::string> text = read_environment_text(name);
+  if (!text) return std::nullopt;
+  const std::optional<placement> mode = placement_called(*text);
+  if (!mode) throw config_error(name, std::getenv(name), "give one of the words none, spread, compact, numa");
+  return mode;
 }
 
 /// All four knobs. Throws: config_error.

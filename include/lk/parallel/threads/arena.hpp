@@ -15,6 +15,7 @@
 #include <oneapi/tbb/task_arena.h>
 
 #include <lk/parallel/threads/backend_pools.hpp>
+#include <lk/parallel/threads/slot_binding.hpp>
 #include <lk/parallel/threads/task_scope.hpp>
 #include <lk/parallel/threads/tbb_slots.hpp>
 
@@ -29,8 +30,12 @@ namespace lk::parallel::threads {
 /// Lifetime: the owner thread starts with the first run() and ends with the arena.
 class arena {
  public:
-  /// n_threads slots; BLAS and OpenMP called from them get backend_threads (-1: left alone).
-  arena(int n_threads, int backend_threads) : n_threads_(n_threads), backend_threads_(backend_threads) {}
+  /// n_threads slots; BLAS and OpenMP called from them get backend_threads (-1: left alone). `cpus` binds the helping
+  /// threads.
+  arena(int n_threads, int backend_threads, slot_cpus cpus = {})
+      : n_threads_(n_threads)
+      , backend_threads_(backend_threads)
+      , cpus_(std::move(cpus)) {}
   arena(const arena&) = delete;
   arena& operator=(const arena&) = delete;
   ~arena() {
@@ -52,7 +57,7 @@ class arena {
     if (elsewhere()) return run_alone(fn);
     const std::lock_guard turn(turn_);
     hand_over([&] {
-      if (!slots_) slots_.emplace(n_threads_, pools_, backend_threads_);
+      if (!slots_) slots_.emplace(n_threads_, pools_, backend_threads_, cpus_);
       slots_->execute(fn);
     });
   }
@@ -127,6 +132,7 @@ class arena {
 
   const int n_threads_;
   const int backend_threads_;
+  const slot_cpus cpus_;
   const pid_t home_ = ::getpid();
   const backend_pools pools_ = backend_pools::find();
   std::mutex turn_;  // held by the caller whose work is in progress

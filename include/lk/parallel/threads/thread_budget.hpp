@@ -4,10 +4,12 @@
 #include <algorithm>
 #include <functional>
 #include <optional>
+#include <utility>
 
 #include <oneapi/tbb/parallel_for.h>
 
 #include <lk/parallel/threads/backend_pools.hpp>
+#include <lk/parallel/threads/slot_binding.hpp>
 #include <lk/parallel/threads/task_scope.hpp>
 #include <lk/parallel/threads/tbb_slots.hpp>
 
@@ -24,15 +26,17 @@ class thread_budget {
  public:
   /// `real_tbb_threads`: false in a child of a process whose oneTBB could not be quiesced. There oneTBB counts on
   /// threads that were not copied, so everything stays in one slot and nothing is ever left to another thread.
-  thread_budget(int n_threads, bool real_tbb_threads)
+  /// `cpus` binds the oneTBB threads that help.
+  thread_budget(int n_threads, bool real_tbb_threads, slot_cpus cpus = {})
       : n_openmp_(n_threads)
-      , n_slots_(real_tbb_threads ? std::max(n_threads, 1) : 1) {}
+      , n_slots_(real_tbb_threads ? std::max(n_threads, 1) : 1)
+      , cpus_(std::move(cpus)) {}
 
   int n_slots() const { return n_slots_; }
 
   /// Blocks: until fn has returned. Throws: what fn throws.
   void run(const std::function<void()>& fn) {
-    if (!slots_) slots_.emplace(n_slots_, pools_, n_openmp_ < 1 ? -1 : 1);
+    if (!slots_) slots_.emplace(n_slots_, pools_, n_openmp_ < 1 ? -1 : 1, cpus_);
     const task_scope inside;
     const openmp_scope counted(pools_, n_openmp_);
     slots_->execute([&] { fn(); });
@@ -59,6 +63,7 @@ class thread_budget {
   backend_pools pools_ = backend_pools::find();
   int n_openmp_;
   int n_slots_;
+  slot_cpus cpus_;
   std::optional<tbb_slots> slots_;
 };
 
