@@ -10,7 +10,7 @@
 
 #include <lk/parallel/config/cgroup.hpp>
 
-// How many CPUs this process may really use. Only this file knows hwloc.
+// How many CPUs this process may really use. Only this room knows hwloc.
 
 namespace lk::parallel::config {
 
