@@ -66,6 +66,12 @@ cpu_list cpus_of_threads(const worker_place& place) {
   return cpus;
 }
 
+cpu_list cpus_of_all(const std::vector<worker_place>& places) {
+  cpu_list cpus;
+  for (const worker_place& place : places) cpus.insert(cpus.end(), place.cpus.begin(), place.cpus.end());
+  return cpus;
+}
+
 /// Empty where every promise that holds for all modes is kept, else the one that is broken.
 std::string broken_promise(const std::vector<worker_place>& places, const cpu_list& allowed,
                            const placement_request& asked) {
@@ -138,6 +144,11 @@ TEST_CASE("whatever the machine, the mask and the numbers: CPUs are disjoint, al
           ++n_placed;
           REQUIRE(fits);
           REQUIRE(broken_promise(places, allowed, asked) == "");
+          if (mode == placement::spread && threads_each > 0) {
+            const std::size_t n = static_cast<std::size_t>(n_workers * threads_each);
+            const std::size_t n_cores = here.which(HWLOC_OBJ_CORE, allowed).size();
+            REQUIRE(here.which(HWLOC_OBJ_CORE, cpus_of_all(places)).size() == std::min(n, n_cores));
+          }
           for (const worker_place& place : places) {
             REQUIRE(place.own_memory == (mode == placement::numa));
             if (mode == placement::numa) REQUIRE(here.which(HWLOC_OBJ_NUMANODE, place.cpus).size() == 1);
@@ -211,6 +222,20 @@ TEST_CASE("spread over a lopsided mask uses each core that there is before a sec
     for (const worker_place& place : places) all.insert(all.end(), place.cpus.begin(), place.cpus.end());
     CHECK(here.which(HWLOC_OBJ_CORE, all) == std::set<unsigned>{0, 1, 2, 3, 4});
   }
+}
+
+TEST_CASE("spread leaves no core idle while another has two threads, though the mask be lopsided") {
+  const machine here("pack:2 core:4 pu:2");
+  const cpu_list allowed{0, 1, 2, 3, 4, 6, 9}; // cores 0 and 1 twice, cores 2, 3 and 4 once
+  for (const int n_workers : {1, 2, 3, 6}) {
+    const auto places = place_workers(
+        here.get(), allowed, {.mode = placement::spread, .n_workers = n_workers, .threads_each = 6 / n_workers});
+    CAPTURE(n_workers, cpus_of_all(places));
+    CHECK(here.which(HWLOC_OBJ_CORE, cpus_of_all(places)) == std::set<unsigned>{0, 1, 2, 3, 4});
+  }
+  const machine usual(two_by_eight_by_two); // where it does come out even, workers stay whole
+  for (const worker_place& place : usual.place({.mode = placement::spread, .n_workers = 3, .threads_each = 8}))
+    CHECK(usual.which(HWLOC_OBJ_PACKAGE, place.cpus).size() == 1);
 }
 
 TEST_CASE("compact fills hardware threads, cores and packages in order") {

@@ -58,19 +58,26 @@ inline std::vector<cpus> cut(const cpus& whole, std::size_t n) {
   return parts;
 }
 
-/// The threads of n workers far apart; each worker's own threads stay together where the parts of the machine are large
-/// enough for a whole worker.
-inline std::vector<cpus> spread(const cpu_pool& pool, std::size_t n, std::size_t n_threads) {
+/// A part of the machine for each worker, and its threads far apart in there; empty where a part is too small.
+inline std::vector<cpus> spread_whole_workers(const cpu_pool& pool, std::size_t n, std::size_t n_threads) {
   const cpu_pool cores = pool.part(pool.of_each_core(pool.share_of_cores(n * n_threads)));
   std::vector<cpus> chosen;
   for (const cpus& share : cores.distribute(n)) {
-    if (share.size() < n_threads) { // whole workers do not fit into the parts
-      const cpu_pool all = pool.part(pool.pick(n * n_threads));
-      return cut(all.in_order(), n);
-    }
+    if (share.size() < n_threads) return {};
     chosen.push_back(cores.part(share).pick(n_threads));
   }
   return chosen;
+}
+
+/// The threads of n workers far apart. Each worker stays in a part of the machine of its own, unless that would leave
+/// a core idle while another has two threads.
+inline std::vector<cpus> spread(const cpu_pool& pool, std::size_t n, std::size_t n_threads) {
+  std::vector<cpus> chosen = spread_whole_workers(pool, n, n_threads);
+  cpus all;
+  for (const cpus& worker : chosen) all.insert(all.end(), worker.begin(), worker.end());
+  const std::size_t n_cores = pool.of_each_core(1).size();
+  if (pool.part(all).of_each_core(1).size() == std::min(n_cores, n * n_threads)) return chosen;
+  return cut(pool.part(pool.pick(n * n_threads)).in_order(), n);
 }
 
 inline std::vector<cpus> compact(const cpu_pool& pool, std::size_t n, std::size_t n_threads) {
