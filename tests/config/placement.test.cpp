@@ -104,7 +104,7 @@ constexpr const char* four_nodes = "pack:2 group:2 [numa] l3:1 core:4 pu:2";
 /// Every second, every third ... CPU, and one-sided masks.
 std::vector<cpu_list> masks_of(const cpu_list& all) {
   std::vector<cpu_list> masks{all};
-  for (std::size_t step : {2, 3, 5}) {
+  for (const std::size_t step : {std::size_t{2}, std::size_t{3}, std::size_t{5}}) {
     cpu_list some;
     for (std::size_t i = 0; i < all.size(); i += step) some.push_back(all[i]);
     masks.push_back(some);

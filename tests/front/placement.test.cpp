@@ -340,10 +340,10 @@ TEST_CASE("an invoker inside a task of a placed worker runs in place, where the 
 }
 
 TEST_CASE("numa lets a worker have memory of its own node whatever policy the host has; the others keep the policy") {
-  const auto [mode, reset] =
+  const auto [which, is_reset] =
       GENERATE(table<placement, bool>({{placement::numa, true}, {placement::spread, false}, {placement::none, false}}));
   constexpr int policy_default = 0, policy_interleave = 3, skipped = 77;
-  const auto result = in_child([mode = mode, reset = reset] {
+  const auto result = in_child([mode = which, reset = is_reset] {
     const unsigned long first_node = 1;
     ::syscall(SYS_set_mempolicy, policy_interleave, &first_node, 8 * sizeof first_node);
     if (memory_policy() != policy_interleave) return skipped;
