@@ -1,16 +1,20 @@
 // lk-parallel | SPDX-License-Identifier: MIT
+#include <poll.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
+#include <chrono>
+#include <cstdint>
 #include <cstdlib>
 #include <map>
 #include <mutex>
 #include <ranges>
 #include <sstream>
+#include <stdexcept>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -19,6 +23,7 @@
 #include <spdlog/spdlog.h>
 
 #include <lk/parallel.hpp>
+#include <lk/parallel/base/deadline.hpp>
 #include <support/catch.hpp>
 #include <support/in_child.hpp>
 #include <support/procfs.hpp>
@@ -71,8 +76,17 @@ std::map<std::string, cpu_list> masks_of_threads() {
   return masks;
 }
 
-bool all_are(const std::map<std::string, cpu_list>& masks, const cpu_list& expected) {
-  return std::all_of(masks.begin(), masks.end(), [&](const auto& entry) { return entry.second == expected; });
+/// Whether every thread of this process has this mask. Blocks: until then, at most some seconds, since a joined thread
+/// can linger in procfs for a moment.
+bool all_threads_have(const cpu_list& expected) {
+  const auto limit = base::deadline::after(std::chrono::seconds(10));
+  while (true) {
+    const auto masks = masks_of_threads();
+    if (std::all_of(masks.begin(), masks.end(), [&](const auto& entry) { return entry.second == expected; }))
+      return true;
+    if (limit.passed()) return false;
+    ::poll(nullptr, 0, 5);
+  }
 }
 
 /// Masks of the calling thread and of the oneTBB threads that help it, by what this_task_arena calls the thread.
@@ -135,7 +149,7 @@ TEST_CASE("each worker, in processes and in threads, runs on CPUs of its own") {
           if (masks.empty()) return 1;
           for (const auto& [worker, mask] : masks)
             if (mask != places[static_cast<std::size_t>(worker)].cpus || mask.size() != 1) return 2;
-          return host_cpus() == before && all_are(masks_of_threads(), before) ? 0 : 3;
+          return host_cpus() == before && all_threads_have(before) ? 0 : 3;
         }) == exited(0));
 }
 
@@ -190,7 +204,7 @@ TEST_CASE("the oneTBB threads of a worker have a CPU each, and its main thread k
             for (const masks_by_worker& masks : inv.map(std::views::iota(0, 20)))
               if (masks != masks_by_worker{{0, place.cpus}, {1, place.threads[1]}}) return 1;
           }
-          return all_are(masks_of_threads(), before) ? 0 : 2;
+          return all_threads_have(before) ? 0 : 2;
         }) == exited(0));
 }
 
