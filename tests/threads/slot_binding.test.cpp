@@ -3,6 +3,7 @@
 #include <map>
 #include <mutex>
 
+#include <oneapi/tbb/global_control.h>
 #include <oneapi/tbb/parallel_for.h>
 #include <oneapi/tbb/task_arena.h>
 
@@ -37,6 +38,7 @@ std::map<int, cpu_list> masks_in_slots(int n) {
 TEST_CASE("a helping thread has the CPUs of its slot while it helps, and no longer") {
   const cpu_list all = base::affinity_of(0);
   const cpu_list last{all.back()};
+  const oneapi::tbb::global_control two(oneapi::tbb::global_control::max_allowed_parallelism, 2); // on one CPU, too
   for (int round = 0; round < 50; ++round) {
     {
       thread_budget budget(2, true, {.of_slot = {{all.front()}, last}, .elsewhere = all});
