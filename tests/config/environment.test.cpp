@@ -68,6 +68,31 @@ TEST_CASE("-1 is read where it has a meaning, other negatives and zero are not")
   }
 }
 
+TEST_CASE("a placement is one of its words, nothing else") {
+  const auto read = [] { return config::read_environment_placement("LK_BIND"); };
+  ::unsetenv("LK_BIND");
+  CHECK_FALSE(read());
+  for (const placement mode : {placement::none, placement::spread, placement::compact, placement::numa}) {
+    const variable set((" " + std::string(to_string(mode)) + "\t").c_str(), "LK_BIND");
+    CHECK(read() == mode);
+  }
+  for (const char* text : {"", "  "}) {
+    const variable set(text, "LK_BIND");
+    CHECK_FALSE(read());
+  }
+  for (const std::string text : {"Spread", "NONE", "0", "spread compact", "nonee", "unknown", " nuMa "}) {
+    const variable set(text.c_str(), "LK_BIND");
+    try {
+      (void)read();
+      FAIL("accepted \"" << text << '"');
+    } catch (const config_error& e) {
+      CHECK(e.variable == "LK_BIND");
+      CHECK(e.text == text);
+      CHECK_THAT(e.what(), contains("none, spread, compact, numa"));
+    }
+  }
+}
+
 TEST_CASE("each knob has its own variable, and only the backend and child threads may be -1") {
   {
     const variable a("3", "LK_NUM_PROCS"), b("5", "LK_NUM_THREADS"), c("-1", "LK_NUM_BACKEND_THREADS"),

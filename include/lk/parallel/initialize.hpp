@@ -10,9 +10,12 @@
 #include <utility>
 #include <vector>
 
+#include <lk/parallel/base/affinity.hpp>
 #include <lk/parallel/base/error.hpp>
 #include <lk/parallel/config/config.hpp>
 #include <lk/parallel/config/environment.hpp>
+#include <lk/parallel/config/place_workers.hpp>
+#include <lk/parallel/config/placement.hpp>
 #include <lk/parallel/config/resolve.hpp>
 #include <lk/parallel/config/topology.hpp>
 #include <lk/parallel/diagnosis.hpp>
@@ -21,6 +24,7 @@
 #include <lk/parallel/threads/arena.hpp>
 #include <lk/parallel/threads/backend_pools.hpp>
 #include <lk/parallel/threads/fork_gate.hpp>
+#include <lk/parallel/threads/slot_binding.hpp>
 #include <lk/parallel/threads/thread_budget.hpp>
 
 // The four knobs of the process: resolved once, in force until it ends. The rest of the front reaches the process's
@@ -53,6 +57,12 @@ class runtime {
     if (config != nullptr) return *config;
     initialize({});
     return *in_force_.load(std::memory_order_acquire);
+  }
+
+  /// What LK_BIND says, read together with the knobs.
+  placement default_placement() {
+    (void)config();
+    return default_placement_;
   }
 
   threads::arena& training() {
@@ -121,10 +131,13 @@ class runtime {
     const int n_cpus = config::effective_cpu_count_now();
     const ParallelConfig config = config::resolve(options, environment, n_cpus);
     knobs_ = config::trace_knobs(options, environment, n_cpus);
+    const placement bind = config::read_environment_placement("LK_BIND").value_or(placement::none);
+    threads::slot_cpus cpus = place_training(bind, config);
     size_backends(config.backend_threads);
     if (config.backend_threads != -1) backends_.set_inter_op(config.threads); // as LensKit does it
     backends_.set_for_this_thread(config.backend_threads);
-    training_.emplace(config.threads, config.backend_threads, backends_);
+    training_.emplace(config.threads, config.backend_threads, backends_, std::move(cpus));
+    default_placement_ = bind;
     resolved_ = config;
     in_force_.store(&*resolved_, std::memory_order_release); // the readers' acquire sees the config and the arena
     return environment;
@@ -146,6 +159,23 @@ class runtime {
     }
   }
 
+  /// Each training thread is placed like a worker whose backends have backend_threads threads. Where there are too few
+  /// CPUs for that the threads are left unbound, since the knobs come first.
+  static threads::slot_cpus place_training(placement bind, const ParallelConfig& config) {
+    try {
+      const auto places = config::place_workers_here(
+          {.mode = bind, .n_workers = config.threads, .threads_each = config.backend_threads, .asked_by = "LK_BIND"});
+      threads::slot_cpus cpus{.elsewhere = base::affinity_of(0)};
+      for (const config::worker_place& place : places) cpus.of_slot.push_back(place.cpus);
+      return cpus;
+    } catch (const error& too_few) {
+      report::library_logger()->warn(
+          "the training threads are left unbound ({} of them with {} backend threads each): {}", config.threads,
+          config.backend_threads, too_few.what());
+      return {};
+    }
+  }
+
   void size_backends_for_training() {
     const std::lock_guard lock(mutex_);
     if (backends_for_tasks_.expired()) size_backends(resolved_->backend_threads);
@@ -159,13 +189,14 @@ class runtime {
   }
 
   std::mutex launch_mutex_;
-  bool warned_of_tbb_ = false;             // guarded by launch_mutex_
-  std::weak_ptr<void> backends_for_tasks_; // guarded by mutex_
-  threads::backend_pools backends_;        // guarded by mutex_
-  std::mutex mutex_;                       // guards the making of the three below
-  std::optional<ParallelConfig> resolved_; // set once, before in_force_
-  std::vector<knob> knobs_;                // set once, before in_force_
-  std::optional<threads::arena> training_; // set once, before in_force_
+  bool warned_of_tbb_ = false;                    // guarded by launch_mutex_
+  std::weak_ptr<void> backends_for_tasks_;        // guarded by mutex_
+  threads::backend_pools backends_;               // guarded by mutex_
+  std::mutex mutex_;                              // guards the making of the four below
+  std::optional<ParallelConfig> resolved_;        // set once, before in_force_
+  std::vector<knob> knobs_;                       // set once, before in_force_
+  std::optional<threads::arena> training_;        // set once, before in_force_
+  placement default_placement_ = placement::none; // set once, before in_force_
   std::atomic<const ParallelConfig*> in_force_{nullptr};
   ParallelConfig worker_;  // set once, in a worker
   bool is_worker_ = false; // set once, in a worker

@@ -158,7 +158,7 @@ template <class Model, class Fn, bool NeedsCodecs = true> class invoker {
         using backend = backends::thread_backend<work_type, Arg>;
         return stream_on<backend, R>(std::move(view), std::move(options), [&the] {
           return std::make_unique<backend>(the.work, the.pool.options().seed, the.pool.n_workers(),
-                                           the.pool.child_threads(), the.pool.options().worker_init);
+                                           the.pool.child_threads(), the.pool.options().worker_init, the.pool.places());
         });
       }
     } else if (the.pool.where() == execution::threads) {

@@ -12,6 +12,7 @@
 
 #include <sys/types.h>
 
+#include <lk/parallel/config/placement.hpp>
 #include <lk/parallel/progress.hpp>
 
 // What can be asked of an invoker, and what it tells about itself.
@@ -48,6 +49,10 @@ struct invoker_options {
   /// Ends the map in progress with `cancelled`. What runs then can see it (task_context::stop_requested); in a worker
   /// process it is ended after 100 ms.
   std::stop_token stop = {};
+  /// Which CPUs, of those that the thread making the invoker may use, each worker and its threads get. Default: LK_BIND
+  /// (none, spread, compact, numa), else none. A replacement gets the CPUs of the worker it replaces. Threads of this
+  /// process are bound while a map runs on them; a sequential invoker binds nothing. Too few CPUs are a config_error.
+  std::optional<parallel::placement> placement = {};
 };
 
 /// One worker process. Units: bytes; 0 where /proc does not tell (smaps_rollup, Linux 4.14).

@@ -16,18 +16,23 @@
 #include <string>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include <lk/parallel/backends/result_stream.hpp>
+#include <lk/parallel/base/affinity.hpp>
 #include <lk/parallel/base/error.hpp>
 #include <lk/parallel/base/posix.hpp>
 #include <lk/parallel/config/environment.hpp>
 #include <lk/parallel/config/oom_kills.hpp>
+#include <lk/parallel/config/place_workers.hpp>
+#include <lk/parallel/config/placement.hpp>
 #include <lk/parallel/initialize.hpp>
 #include <lk/parallel/invoker_options.hpp>
 #include <lk/parallel/process/loss.hpp>
 #include <lk/parallel/process/supervisor.hpp>
 #include <lk/parallel/report/library_log.hpp>
 #include <lk/parallel/threads/backend_pools.hpp>
+#include <lk/parallel/threads/slot_binding.hpp>
 #include <lk/parallel/threads/task_scope.hpp>
 #include <lk/parallel/threads/thread_budget.hpp>
 #include <lk/parallel/wire/failure.hpp>
@@ -49,6 +54,7 @@ class worker_pool {
     where_ = choose(may_fork);
     if (where_ != execution::processes && !threads::inside_task())
       budget_.emplace(child_threads_, true, runtime::instance().loaded_backends());
+    if (where_ != execution::sequential) places_ = config::place_workers_here(wish());
     if (where_ == execution::processes) launch(function_state);
   }
 
@@ -56,6 +62,8 @@ class worker_pool {
   int n_workers() const { return n_workers_; }
   int child_threads() const { return child_threads_; }
   const invoker_options& options() const { return options_; }
+  /// Of each worker; empty where they are not bound.
+  const std::vector<config::worker_place>& places() const { return places_; }
   process::supervisor& supervisor() { return *supervisor_; }
   threads::thread_budget* budget() { return budget_ ? &*budget_ : nullptr; }
 
@@ -159,6 +167,14 @@ class worker_pool {
     return needs_processes ? execution::processes : execution::sequential;
   }
 
+  config::placement_request wish() const {
+    const bool by_option = options_.placement.has_value();
+    return {.mode = by_option ? *options_.placement : runtime::instance().default_placement(),
+            .n_workers = n_workers_,
+            .threads_each = child_threads_,
+            .asked_by = by_option ? "invoker_options::placement" : "LK_BIND"};
+  }
+
   /// The one fork with a threaded parent; one at a time in the process.
   void launch(void* function_state) {
     try {
@@ -188,10 +204,12 @@ class worker_pool {
     spec.in_zygote = [quiesced = gate.quiesced()] { runtime::instance().become_worker(quiesced); };
     const threads::backend_pools backends = ours.loaded_backends(); // found here, not by each worker
     spec.in_worker = with_late_backends(backends);
-    spec.around_tasks = [n = child_threads_, quiesced = gate.quiesced(), backends](const std::function<void()>& tasks) {
+    if (!places_.empty()) spec.at_birth = [this](int worker) { config::take_place(place_of(worker)); };
+    spec.around_tasks = [this, n = child_threads_, quiesced = gate.quiesced(),
+                         backends](int worker, const std::function<void()>& tasks) {
       // In each worker, not in the zygote, which must not have BLAS threads.
       threads::set_backend_threads_after_fork(backends, n);
-      threads::thread_budget(n, quiesced, backends).run(tasks);
+      threads::thread_budget(n, quiesced, backends, cpus_of_helpers(worker)).run(tasks);
     };
     supervisor_ = std::make_unique<process::supervisor>(std::move(spec));
   }
@@ -203,6 +221,19 @@ class worker_pool {
       init(worker);
       threads::backend_pools(backends).set_new(n);
     };
+  }
+
+  const config::worker_place& place_of(int worker) const { return places_[static_cast<std::size_t>(worker)]; }
+
+  /// In a worker. Says so where the kernel did not let the worker take its place.
+  threads::slot_cpus cpus_of_helpers(int worker) const {
+    if (places_.empty()) return {};
+    const config::worker_place& place = place_of(worker);
+    if (base::affinity_of(0) != place.cpus)
+      report::library_logger()->warn(
+          "worker {} could not be bound to its CPUs, which its cpuset no longer has; it runs where the kernel lets it",
+          worker);
+    return {place.threads, place.cpus};
   }
 
   /// Units: the file's kB lines in bytes.
@@ -217,6 +248,7 @@ class worker_pool {
   int n_workers_ = 1;
   int child_threads_ = 1;
   execution where_ = execution::sequential;
+  std::vector<config::worker_place> places_;
   std::optional<threads::thread_budget> budget_;
   std::unique_ptr<process::supervisor> supervisor_;
   std::shared_ptr<backends::map_slot> slot_ = std::make_shared<backends::map_slot>();

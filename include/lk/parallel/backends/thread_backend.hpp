@@ -21,10 +21,12 @@
 #include <lk/parallel/backends/backend.hpp>
 #include <lk/parallel/backends/task_context.hpp>
 #include <lk/parallel/backends/work.hpp>
+#include <lk/parallel/base/affinity.hpp>
 #include <lk/parallel/base/deadline.hpp>
 #include <lk/parallel/base/error.hpp>
 #include <lk/parallel/base/posix.hpp>
 #include <lk/parallel/base/queue_depth.hpp>
+#include <lk/parallel/config/placement.hpp>
 #include <lk/parallel/process/loss.hpp>
 #include <lk/parallel/threads/thread_budget.hpp>
 
@@ -38,13 +40,16 @@ template <class Work, class Arg> class thread_backend {
   using function = typename Work::function_type;
   using result = function_result_t<function, typename Work::model_type, Arg>;
 
-  /// Throws: resource_error where a thread cannot be made.
-  thread_backend(Work work, std::uint64_t seed, int n_threads, int child_threads, std::function<void(int)> worker_init)
+  /// Each thread takes its place first of all, if there are places. Throws: resource_error where a thread cannot be
+  /// made.
+  thread_backend(Work work, std::uint64_t seed, int n_threads, int child_threads, std::function<void(int)> worker_init,
+                 std::vector<config::worker_place> places = {})
       : model_(work.model)
       , seed_(seed)
       , n_threads_(static_cast<std::size_t>(n_threads))
       , child_threads_(child_threads)
-      , worker_init_(std::move(worker_init)) {
+      , worker_init_(std::move(worker_init))
+      , places_(std::move(places)) {
     try {
       for (int worker = 0; worker < n_threads; ++worker)
         threads_.emplace_back([this, worker, fn = *work.fn]() mutable { live(worker, fn); });
@@ -129,13 +134,23 @@ template <class Work, class Arg> class thread_backend {
 
   void live(int worker, function& fn) {
     try {
-      threads::thread_budget budget(child_threads_, true);
+      threads::thread_budget budget(child_threads_, true, threads::backend_pools::find(), settle(worker));
       budget.run([&] {
         if (initialise(worker)) run_tasks(worker, fn);
       });
     } catch (...) {
       give_up(worker, std::current_exception());
     }
+  }
+
+  /// Binds this thread, which ends with the map; hands back what its oneTBB helpers are to be bound to. Those return to
+  /// the mask that the consumer had: they live on.
+  threads::slot_cpus settle(int worker) const {
+    if (places_.empty()) return {};
+    const config::worker_place& place = places_[static_cast<std::size_t>(worker)];
+    base::cpu_list everywhere = base::affinity_of(0); // this thread has it from the one that made it
+    config::take_place(place);
+    return {place.threads, std::move(everywhere)};
   }
 
   bool initialise(int worker) {
@@ -225,6 +240,7 @@ template <class Work, class Arg> class thread_backend {
   std::size_t n_threads_;
   int child_threads_;
   std::function<void(int)> worker_init_;
+  std::vector<config::worker_place> places_;
 
   std::mutex mutex_; // guards what follows, up to the blank line
   std::condition_variable work_there_, result_there_;

@@ -20,7 +20,7 @@ class error : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// A knob holds something that is not a usable number.
+/// A knob or option holds something that is not usable.
 class config_error : public error {
  public:
   config_error(std::string variable_name, std::string text_found, const std::string& expectation)

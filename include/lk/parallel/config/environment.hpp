@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include <lk/parallel/base/error.hpp>
+#include <lk/parallel/config/placement.hpp>
 
 // The environment, read strictly. This is the only file of the library that calls getenv.
 
@@ -62,6 +63,16 @@ inline bool read_environment_switch(const char* name) {
   if (!text || text == "0" || text == "false") return false;
   if (text != "1" && text != "true") throw config_error(name, std::getenv(name), "give 1 for yes, or 0 for no");
   return true;
+}
+
+/// One of the words of `placement`; nothing where the variable is unset, empty or blank.
+/// Throws: config_error naming the variable, its text and the words.
+inline std::optional<placement> read_environment_placement(const char* name) {
+  const std::optional<std::string> text = read_environment_text(name);
+  if (!text) return std::nullopt;
+  const std::optional<placement> mode = placement_called(*text);
+  if (!mode) throw config_error(name, std::getenv(name), "give one of the words none, spread, compact, numa");
+  return mode;
 }
 
 /// All four knobs and LK_DEBUG. Throws: config_error.

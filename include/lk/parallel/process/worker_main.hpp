@@ -51,6 +51,7 @@ inline int worker_main(const pool_spec& spec, int worker, pid_t zygote, const sh
   take_name(worker_name(worker)); // first of all: see orphans.hpp
   LK_PARALLEL_FAULT_POINT("worker_begins");
   if (!die_with_parent(zygote)) return exit_done;
+  if (spec.at_birth) spec.at_birth(worker);
   const int keep[] = {host_bell.fd()};
   close_conversations(keep);
   if (!spec.core_dumps) refuse_core_dumps();
@@ -69,7 +70,7 @@ inline int worker_main(const pool_spec& spec, int worker, pid_t zygote, const sh
     if (healthy) worker_loop(worker, channel, sender, spec.function_state).run();
   };
   if (spec.around_tasks)
-    spec.around_tasks(whole_life);
+    spec.around_tasks(worker, whole_life);
   else
     whole_life();
   show_printed_output();

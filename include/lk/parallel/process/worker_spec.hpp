@@ -53,8 +53,10 @@ struct pool_spec {
   std::function<std::uint64_t()> count_oom_kills; ///< runs in the zygote: kills by the kernel, for memory, so far
   void* function_state = nullptr;                 ///< handed to every task_entry
   std::function<void()> in_zygote;                ///< runs in the zygote before it says hello
+  std::function<void(int)> at_birth;              ///< runs in each worker first of all, before it touches memory
   std::function<void(int)> in_worker;             ///< runs in each worker before its first task (worker_init)
-  std::function<void(const std::function<void()>&)> around_tasks; ///< runs the worker's loop under its thread budget
+  /// Runs the loop of the worker with this number under its thread budget.
+  std::function<void(int, const std::function<void()>&)> around_tasks;
 };
 
 } // namespace lk::parallel::process

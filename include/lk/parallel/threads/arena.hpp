@@ -17,6 +17,7 @@
 
 #include <lk/parallel/config/thread_names.hpp>
 #include <lk/parallel/threads/backend_pools.hpp>
+#include <lk/parallel/threads/slot_binding.hpp>
 #include <lk/parallel/threads/task_scope.hpp>
 #include <lk/parallel/threads/tbb_slots.hpp>
 
@@ -32,10 +33,12 @@ namespace lk::parallel::threads {
 class arena {
  public:
   /// n_threads slots; OpenMP called from them gets backend_threads (-1: left alone). `pools`: what has been found, and
-  /// sized, so far; what is loaded later is found and sized at the beginning of a run().
-  arena(int n_threads, int backend_threads, backend_pools pools = backend_pools::find())
+  /// sized, so far; what is loaded later is found and sized at the beginning of a run(). `cpus` binds the helping
+  /// threads.
+  arena(int n_threads, int backend_threads, backend_pools pools = backend_pools::find(), slot_cpus cpus = {})
       : n_threads_(n_threads)
       , backend_threads_(backend_threads)
+      , cpus_(std::move(cpus))
       , pools_(std::move(pools)) {}
   arena(const arena&) = delete;
   arena& operator=(const arena&) = delete;
@@ -59,7 +62,7 @@ class arena {
     const std::lock_guard turn(turn_);
     hand_over([&] {
       if (pools_.set_new(backend_threads_)) size_more_for_new_backends();
-      if (!slots_) slots_.emplace(n_threads_, pools_, backend_threads_);
+      if (!slots_) slots_.emplace(n_threads_, pools_, backend_threads_, cpus_);
       slots_->execute(fn);
     });
   }
@@ -140,6 +143,7 @@ class arena {
 
   const int n_threads_;
   const int backend_threads_;
+  const slot_cpus cpus_;
   const pid_t home_ = ::getpid();
   std::mutex turn_;  // held by the caller whose work is in progress
   std::mutex mutex_; // guards the four below

@@ -10,6 +10,7 @@
 #include <oneapi/tbb/parallel_for.h>
 
 #include <lk/parallel/threads/backend_pools.hpp>
+#include <lk/parallel/threads/slot_binding.hpp>
 #include <lk/parallel/threads/task_scope.hpp>
 #include <lk/parallel/threads/tbb_slots.hpp>
 
@@ -26,18 +27,20 @@ class thread_budget {
  public:
   /// `real_tbb_threads`: false in a child of a process whose oneTBB could not be quiesced. There oneTBB counts on
   /// threads that were not copied, so everything stays in one slot and nothing is ever left to another thread.
-  /// `pools`: what has been found so far; what is loaded later is seen by the next run().
-  thread_budget(int n_threads, bool real_tbb_threads, backend_pools pools = backend_pools::find())
+  /// `pools`: what has been found so far; what is loaded later is seen by the next run(). `cpus` binds the oneTBB
+  /// threads that help.
+  thread_budget(int n_threads, bool real_tbb_threads, backend_pools pools = backend_pools::find(), slot_cpus cpus = {})
       : pools_(std::move(pools))
       , n_openmp_(n_threads)
-      , n_slots_(real_tbb_threads ? std::max(n_threads, 1) : 1) {}
+      , n_slots_(real_tbb_threads ? std::max(n_threads, 1) : 1)
+      , cpus_(std::move(cpus)) {}
 
   int n_slots() const { return n_slots_; }
 
   /// Blocks: until fn has returned. Throws: what fn throws.
   void run(const std::function<void()>& fn) {
     if (pools_.refresh()) slots_.reset(); // so that the helping threads come in anew and hear of it
-    if (!slots_) slots_.emplace(n_slots_, pools_, n_openmp_ < 1 ? -1 : 1);
+    if (!slots_) slots_.emplace(n_slots_, pools_, n_openmp_ < 1 ? -1 : 1, cpus_);
     const task_scope inside;
     const openmp_scope counted(pools_, n_openmp_);
     slots_->execute([&] { fn(); });
@@ -65,6 +68,7 @@ class thread_budget {
   backend_pools pools_;
   int n_openmp_;
   int n_slots_;
+  slot_cpus cpus_;
   std::optional<tbb_slots> slots_;
 };
 
