@@ -69,7 +69,7 @@ inline json as_json(const parallel::system_facts& system) {
 
 inline json as_json(const parallel::diagnosis& all) {
   json knobs = json::array(), backends = json::array(), threads = json::array(), findings = json::array();
-  for (const parallel::knob& each : all.knobs)
+  for (const parallel::traced_knob& each : all.knobs)
     knobs.push_back(
         {{"name", each.name}, {"value", each.value}, {"origin", name_of(each.origin)}, {"source", each.source}});
   for (const parallel::backend_report& pool : all.backends)
@@ -89,6 +89,7 @@ inline json as_json(const parallel::diagnosis& all) {
   const auto& v = all.version;
   return {{"version", std::to_string(v.major) + '.' + std::to_string(v.minor) + '.' + std::to_string(v.patch)},
           {"knobs", std::move(knobs)},
+          {"placement", to_string(all.bind)},
           {"cpus",
            {{"machine", all.cpus.machine},
             {"affinity", or_null(all.cpus.affinity)},

@@ -93,7 +93,7 @@ TEST_CASE("the knobs print themselves") {
 TEST_CASE("each knob tells where it came from") {
   std::ostringstream out;
   const environment_knobs environment{.threads = 3, .child_threads = 5};
-  for (const knob& each : config::trace_knobs({.processes = 6, .child_threads = 2}, environment, 16))
+  for (const traced_knob& each : config::trace_knobs({.processes = 6, .child_threads = 2}, environment, 16))
     out << each << '\n';
   CHECK(out.str() == "processes 6 (parallel_options::processes)\nthreads 3 (LK_NUM_THREADS)\n"
                      "backend_threads 4 (default: 16 CPUs / 3 threads, from 1 to 4)\n"
@@ -101,12 +101,13 @@ TEST_CASE("each knob tells where it came from") {
 }
 
 TEST_CASE("the rules of the defaults are told") {
-  const std::vector<knob> knobs = config::trace_knobs({}, {}, 1);
-  CHECK(knobs == std::vector<knob>{{"processes", 1, knob_origin::default_value, "min(1 CPU, 4)"},
-                                   {"threads", 1, knob_origin::default_value, "min(1 CPU, 8)"},
-                                   {"backend_threads", 1, knob_origin::default_value, "1 CPU / 1 thread, from 1 to 4"},
-                                   {"child_threads", 1, knob_origin::default_value, "1 CPU / 1 process, from 1 to 4"}});
-  for (const knob& each : config::trace_knobs({}, {.processes = 2, .threads = 2, .backend_threads = -1}, 8))
+  const std::vector<traced_knob> knobs = config::trace_knobs({}, {}, 1);
+  CHECK(knobs ==
+        std::vector<traced_knob>{{"processes", 1, knob_origin::default_value, "min(1 CPU, 4)"},
+                                 {"threads", 1, knob_origin::default_value, "min(1 CPU, 8)"},
+                                 {"backend_threads", 1, knob_origin::default_value, "1 CPU / 1 thread, from 1 to 4"},
+                                 {"child_threads", 1, knob_origin::default_value, "1 CPU / 1 process, from 1 to 4"}});
+  for (const traced_knob& each : config::trace_knobs({}, {.processes = 2, .threads = 2, .backend_threads = -1}, 8))
     CHECK((each.origin == knob_origin::variable) == (each.name != "child_threads"));
   CHECK_THROWS_AS(config::trace_knobs({.processes = 0}, {}, 8), config_error);
 }
@@ -114,7 +115,7 @@ TEST_CASE("the rules of the defaults are told") {
 TEST_CASE("the traced knobs are those in force") {
   for (const int n_cpus : {1, 2, 5, 16, 64}) {
     const ParallelConfig config = resolve({.threads = 2}, {.processes = 3}, n_cpus);
-    const std::vector<knob> knobs = config::trace_knobs({.threads = 2}, {.processes = 3}, n_cpus);
+    const std::vector<traced_knob> knobs = config::trace_knobs({.threads = 2}, {.processes = 3}, n_cpus);
     CHECK(ParallelConfig{knobs[0].value, knobs[1].value, knobs[2].value, knobs[3].value} == config);
   }
 }

@@ -16,6 +16,7 @@
 #include <thread>
 #include <vector>
 
+#include <signal.h>
 #include <unistd.h>
 
 #include <oneapi/tbb/parallel_for.h>
@@ -155,20 +156,38 @@ std::vector<compute_library> all_libraries() {
           blas_library("BLIS (OpenMP)", folder + "/blis-openmp/libblis.so.4")};
 }
 
-/// What the workers of a new pool get: the most that one of them counted.
-int threads_in_workers(const compute_library& library, int expected) {
+/// What LLVM's OpenMP calls its piece of shared memory.
+bool has_openmp_registration(pid_t process) {
+  const std::string name =
+      "/dev/shm/__KMP_REGISTERED_LIB_" + std::to_string(process) + "_" + std::to_string(::getuid());
+  return ::access(name.c_str(), F_OK) == 0;
+}
+
+/// What the worker of a new pool gets: the most that a task counted.
+int threads_in_worker(const compute_library& library, int expected) {
   const shared<std::atomic<int>> most;
-  auto workers = make_pool(
-      [&](std::int64_t x, task_context&) {
-        const int n = library.count_threads(expected);
-        for (int known = *most; known < n && !most->compare_exchange_weak(known, n);) {
-        }
-        expect(n == expected, std::string(library.name) + ": " + std::to_string(n) + " threads instead of " +
-                                  std::to_string(expected));
-        return answer(x);
-      },
-      {.n_jobs = 1, .where = execution::processes});
-  expect_healthy(workers, 2);
+  std::vector<pid_t> ours;
+  {
+    auto workers = make_pool(
+        [&](std::int64_t x, task_context&) {
+          const int n = library.count_threads(expected);
+          for (int known = *most; known < n && !most->compare_exchange_weak(known, n);) {
+          }
+          expect(n == expected, std::string(library.name) + ": " + std::to_string(n) + " threads instead of " +
+                                    std::to_string(expected));
+          return answer(x);
+        },
+        {.n_jobs = 1, .where = execution::processes});
+    expect_healthy(workers, 2);
+    ours = worker_pids();
+    expect(!ours.empty(), "the worker is there");
+    for (const pid_t zygote : zygote_pids()) ours.push_back(zygote);
+    workers.shutdown();
+  }
+  for (const pid_t process : ours) { // those of another pool of this host may be alive
+    expect(::kill(process, 0) == 0 || !has_openmp_registration(process),
+           "workers and zygotes leave no shared memory of OpenMP behind");
+  }
   return *most;
 }
 
@@ -228,7 +247,7 @@ constexpr int not_installed = 77;
   const int child_threads = get_parallel_config().child_threads;
   const int expected = library.is_tbb && !tbb_is_free ? 1 : child_threads;
   host(library, [&] {
-    const int got = threads_in_workers(library, expected);
+    const int got = threads_in_worker(library, expected);
     std::printf("threads: %s | child_threads %d | got %d\n", cell.c_str(), child_threads, got);
   });
   std::exit(0); // with the destructors of libraries, which take their names out of /dev/shm

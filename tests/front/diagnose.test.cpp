@@ -119,7 +119,7 @@ TEST_CASE("diagnose initialises, and a bad variable is a config_error") {
           }
           ::setenv("LK_NUM_PROCS", "2", 1);
           const diagnosis all = diagnose();
-          if (all.knobs[0] != knob{"processes", 2, knob_origin::variable, "LK_NUM_PROCS"}) return 3;
+          if (all.knobs[0] != traced_knob{"processes", 2, knob_origin::variable, "LK_NUM_PROCS"}) return 3;
           return get_parallel_config().processes == 2 && all.cpus.effective == effective_cpu_count() ? 0 : 4;
         }) == exited(0));
 }

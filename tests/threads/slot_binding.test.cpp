@@ -41,7 +41,8 @@ TEST_CASE("a helping thread has the CPUs of its slot while it helps, and no long
   const oneapi::tbb::global_control two(oneapi::tbb::global_control::max_allowed_parallelism, 2); // on one CPU, too
   for (int round = 0; round < 50; ++round) {
     {
-      thread_budget budget(2, true, backend_pools::find(), {.of_slot = {{all.front()}, last}, .elsewhere = all});
+      thread_budget budget(2, true, threads::backend_pools::find(),
+                           {.of_slot = {{all.front()}, last}, .elsewhere = all});
       std::map<int, cpu_list> masks;
       budget.run([&] { masks = masks_in_slots(2); });
       REQUIRE(masks == std::map<int, cpu_list>{{0, all}, {1, last}});

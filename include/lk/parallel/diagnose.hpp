@@ -16,7 +16,7 @@ namespace lk::parallel {
 inline diagnosis diagnose() {
   front::runtime& ours = front::runtime::instance();
   const ParallelConfig& config = ours.config();
-  return front::examine(ours.knobs(), config, ours.is_worker());
+  return front::examine(ours.knobs(), config, ours.default_placement(), ours.is_worker());
 }
 
 } // namespace lk::parallel

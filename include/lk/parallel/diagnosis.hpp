@@ -12,6 +12,7 @@
 #include <lk/parallel/config/environment.hpp>
 #include <lk/parallel/config/findings.hpp>
 #include <lk/parallel/config/machine.hpp>
+#include <lk/parallel/config/placement.hpp>
 #include <lk/parallel/config/system_facts.hpp>
 #include <lk/parallel/config/thread_names.hpp>
 #include <lk/parallel/threads/backend_pools.hpp>
@@ -39,7 +40,8 @@ struct backend_report {
 /// All that decides how many threads run where, and whether workers can be forked well.
 struct diagnosis {
   version_number version = lk::parallel::version;
-  std::vector<knob> knobs;
+  std::vector<traced_knob> knobs;
+  placement bind = placement::none; ///< LK_BIND; the option of an invoker goes before it
   cpu_counts cpus;
   machine_topology topology;
   system_facts system;
@@ -102,9 +104,10 @@ inline std::vector<backend_report> report_backends() {
 }
 
 /// Everything but what only the process's runtime knows, which is handed in.
-inline diagnosis examine(std::vector<knob> knobs, const ParallelConfig& config, bool is_worker) {
+inline diagnosis examine(std::vector<traced_knob> knobs, const ParallelConfig& config, placement bind, bool is_worker) {
   diagnosis all;
   all.knobs = std::move(knobs);
+  all.bind = bind;
   all.cpus = config::count_cpus("");
   all.topology = config::read_topology();
   all.system = config::system_facts_now();

@@ -51,9 +51,10 @@ inline void print_section(std::ostream& out, const char* heading, const std::vec
   }
 }
 
-inline std::vector<text_row> rows_of(const std::vector<knob>& knobs) {
+inline std::vector<text_row> rows_of(const std::vector<traced_knob>& knobs, placement bind) {
   std::vector<text_row> rows;
-  for (const knob& each : knobs) rows.push_back({each.name, std::to_string(each.value), each.told_origin()});
+  for (const traced_knob& each : knobs) rows.push_back({each.name, std::to_string(each.value), each.told_origin()});
+  rows.push_back({"placement", to_string(bind), bind == placement::none ? "default" : "LK_BIND"});
   return rows;
 }
 
@@ -121,7 +122,8 @@ inline std::vector<std::string> essentials(const diagnosis& all) {
   std::ostringstream text;
   const auto end_line = [&] { lines.push_back(printable(std::exchange(text, {}).str())); };
   text << "lk-parallel " << all.version.major << '.' << all.version.minor << '.' << all.version.patch << ':';
-  for (const knob& each : all.knobs) text << (&each == all.knobs.data() ? " " : ", ") << each;
+  for (const traced_knob& each : all.knobs) text << (&each == all.knobs.data() ? " " : ", ") << each;
+  text << ", placement " << to_string(all.bind);
   end_line();
   text << "CPUs:";
   for (const text_row& row : rows_of(all.cpus)) text << (row[0] == "machine" ? " " : ", ") << row[0] << ' ' << row[1];
@@ -140,7 +142,7 @@ inline std::vector<std::string> essentials(const diagnosis& all) {
 /// For people: sections with a heading each, findings last, each with its advice.
 inline std::ostream& operator<<(std::ostream& out, const diagnosis& all) {
   out << "lk-parallel " << all.version.major << '.' << all.version.minor << '.' << all.version.patch << '\n';
-  front::print_section(out, "Knobs", front::rows_of(all.knobs));
+  front::print_section(out, "Knobs", front::rows_of(all.knobs, all.bind));
   front::print_section(out, "CPUs", front::rows_of(all.cpus));
   front::print_section(out, "Topology", front::rows_of(all.topology), "hwloc cannot read it");
   front::print_section(out, "System", front::rows_of(all.system));

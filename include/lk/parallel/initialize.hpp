@@ -91,9 +91,9 @@ class runtime {
   bool is_worker() const { return is_worker_; }
 
   /// Where the knobs in force came from; empty before that. In a worker: from the host.
-  std::vector<knob> knobs() const {
+  std::vector<traced_knob> knobs() const {
     if (is_worker_) return config::trace_worker_knobs(worker_);
-    return in_force_.load(std::memory_order_acquire) != nullptr ? knobs_ : std::vector<knob>{}; // pairs: set_up
+    return in_force_.load(std::memory_order_acquire) != nullptr ? knobs_ : std::vector<traced_knob>{}; // pairs: set_up
   }
 
   /// Held by whoever makes worker processes: one fork at a time, with one gate closed.
@@ -146,7 +146,7 @@ class runtime {
   /// LK_DEBUG. A program that cannot be diagnosed can run all the same.
   void log_essentials() noexcept {
     try {
-      const diagnosis all = examine(knobs_, *resolved_, false);
+      const diagnosis all = examine(knobs_, *resolved_, default_placement_, false);
       const auto logger = report::library_logger();
       for (const std::string& line : essentials(all)) logger->info("{}", line);
       for (const finding& each : all.findings) {

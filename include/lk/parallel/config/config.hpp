@@ -44,7 +44,7 @@ enum class knob_origin {
 };
 
 /// One knob in force and where it came from. Units: threads or processes.
-struct knob {
+struct traced_knob {
   std::string name; ///< of the member of ParallelConfig
   int value = 1;
   knob_origin origin = knob_origin::default_value;
@@ -53,9 +53,9 @@ struct knob {
   /// The source as people read it: "default: min(2 CPUs, 8)"
   std::string told_origin() const { return (origin == knob_origin::default_value ? "default: " : "") + source; }
 
-  friend bool operator==(const knob&, const knob&) = default;
+  friend bool operator==(const traced_knob&, const traced_knob&) = default;
   /// "threads 2 (LK_NUM_THREADS)"
-  friend std::ostream& operator<<(std::ostream& out, const knob& shown) {
+  friend std::ostream& operator<<(std::ostream& out, const traced_knob& shown) {
     return out << shown.name << ' ' << shown.value << " (" << shown.told_origin() << ')';
   }
 };

@@ -42,13 +42,13 @@ inline ParallelConfig resolve(const parallel_options& options, const environment
 
 /// Where each knob of resolve(options, environment, n_cpus) came from, in the order of ParallelConfig's members.
 /// Throws: config_error, as resolve does.
-inline std::vector<knob> trace_knobs(const parallel_options& options, const environment_knobs& environment,
-                                     int n_cpus) {
+inline std::vector<traced_knob> trace_knobs(const parallel_options& options, const environment_knobs& environment,
+                                            int n_cpus) {
   const ParallelConfig config = resolve(options, environment, n_cpus);
   const int n = std::max(n_cpus, 1);
   const std::string cpus = std::to_string(n) + (n == 1 ? " CPU" : " CPUs");
   const auto trace = [](const char* name, int value, const auto& option, const auto& variable,
-                        const char* variable_name, const std::string& rule) -> knob {
+                        const char* variable_name, const std::string& rule) -> traced_knob {
     if (option) return {name, value, knob_origin::argument, std::string("parallel_options::") + name};
     if (variable) return {name, value, knob_origin::variable, variable_name};
     return {name, value, knob_origin::default_value, rule};
@@ -67,8 +67,10 @@ inline std::vector<knob> trace_knobs(const parallel_options& options, const envi
 }
 
 /// The knobs of a worker, which its host has decided on.
-inline std::vector<knob> trace_worker_knobs(const ParallelConfig& config) {
-  const auto trace = [](const char* name, int value) -> knob { return {name, value, knob_origin::host, "the host"}; };
+inline std::vector<traced_knob> trace_worker_knobs(const ParallelConfig& config) {
+  const auto trace = [](const char* name, int value) -> traced_knob {
+    return {name, value, knob_origin::host, "the host"};
+  };
   return {trace("processes", config.processes), trace("threads", config.threads),
           trace("backend_threads", config.backend_threads), trace("child_threads", config.child_threads)};
 }
