@@ -166,7 +166,7 @@ inline int count_threads_of_product(const loaded_library& blas) {
   const std::string own = std::to_string(this_thread_id());
   const auto asleep = [&](const auto& thread) { return thread.first == own || thread.second.sleeps; };
   // Twice the same, since a thread's state and time are not read at the same moment.
-  auto before = threads_of_process(), again = before;
+  auto before = threads_of_process(), again = threads_of_process();
   const auto own_aside = [&](std::map<std::string, seen_thread> threads) {
     threads.erase(own);
     return threads;
