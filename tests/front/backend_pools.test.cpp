@@ -119,6 +119,7 @@ TEST_CASE("training code has backend_threads in each pool, also of libraries loa
       rendezvous meeting(3);
       oneapi::tbb::parallel_for(0, 3, [&](int) { meeting.meet(); });
     });
+    ::setenv("OMP_NUM_THREADS", "5", 1);
     const loaded_library openmp(libgomp), blas(openblas_pthread), torch(stand_ins + "/libtorch_cpu.so");
     only_pool("OpenBLAS").set_threads(1);
     const int most = with_training_threads([&] { return most_openmp_threads(openmp, 3); });
@@ -179,6 +180,7 @@ TEST_CASE("workers have child_threads in each pool, also of libraries that worke
   for (const packaged_library& library : {libgomp, libomp}) {
     for (const bool late : {false, true}) {
       scenario({openblas_pthread, library}, [&] {
+        ::setenv("OMP_NUM_THREADS", "5", 1);
         initialize({.processes = 2, .threads = 2, .backend_threads = 1, .child_threads = 2});
         if (!late) {
           (void)loaded_once(library.path);

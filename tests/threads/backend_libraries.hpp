@@ -20,6 +20,7 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <lk/parallel/backend_pools.hpp>
@@ -129,6 +130,7 @@ inline int count_openmp_threads(const loaded_library& openmp) {
 struct seen_thread {
   bool sleeps = false;
   std::uint64_t run_time = 0; ///< on CPUs so far, in nanoseconds
+  friend bool operator==(const seen_thread&, const seen_thread&) = default;
 };
 
 inline std::map<std::string, seen_thread> threads_of_process() {
@@ -163,8 +165,16 @@ inline bool multiply(const loaded_library& blas, std::int64_t n) {
 inline int count_threads_of_product(const loaded_library& blas) {
   const std::string own = std::to_string(this_thread_id());
   const auto asleep = [&](const auto& thread) { return thread.first == own || thread.second.sleeps; };
-  std::map<std::string, seen_thread> before;
-  while (before.empty() || !std::ranges::all_of(before, asleep)) before = threads_of_process();
+  // Twice the same, since a thread's state and time are not read at the same moment.
+  auto before = threads_of_process(), again = threads_of_process();
+  const auto own_aside = [&](std::map<std::string, seen_thread> threads) {
+    threads.erase(own);
+    return threads;
+  };
+  while (!std::ranges::all_of(before, asleep) || own_aside(before) != own_aside(again)) {
+    before = std::move(again);
+    again = threads_of_process();
+  }
   std::set<std::string> ran{own};
   std::atomic<bool> looking{false}, done{false};
   std::thread observer([&] {

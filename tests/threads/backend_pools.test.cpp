@@ -188,8 +188,8 @@ TEST_CASE("a budget that was made, and used, before OpenMP was loaded holds for 
       rendezvous meeting(2);
       oneapi::tbb::parallel_for(0, 2, [&](int) { meeting.meet(); });
     });
+    ::setenv("OMP_NUM_THREADS", "5", 1);
     const loaded_library openmp(libgomp);
-    found_backends::find().set(5);
     int in_function = 0, on_helper = 0;
     rendezvous meeting(2);
     budget.run([&, caller = std::this_thread::get_id()] {
@@ -212,8 +212,8 @@ TEST_CASE("an arena gives each of its threads the OpenMP threads it was told, al
         rendezvous meeting(3);
         oneapi::tbb::parallel_for(0, 3, [&](int) { meeting.meet(); });
       });
+      ::setenv("OMP_NUM_THREADS", "5", 1);
       const loaded_library openmp(library), mkl(stand_ins + "/libmkl_rt.so");
-      found_backends::find().set_for_this_thread(5);
       int most = 0;
       training.run([&] { most = most_openmp_threads(openmp, 3); });
       expect_equal(most, 2, "most threads of a region on any of the arena's threads");
