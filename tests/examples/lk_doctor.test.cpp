@@ -53,7 +53,7 @@ TEST_CASE("lk-doctor prints a section for each subject") {
     at = result.out.find(heading, at);
     REQUIRE(at != std::string::npos);
   }
-  CHECK_THAT(result.out, contains("  threads          1  LK_NUM_THREADS\n"));
+  CHECK_THAT(result.out, contains("  threads          1     LK_NUM_THREADS\n"));
   CHECK_THAT(result.out, contains("[core-files]\n    Set LK_CORE=1"));
 }
 
@@ -61,8 +61,8 @@ TEST_CASE("lk-doctor --json prints one object with all that it knows") {
   const json all = diagnosed({}, {"LK_NUM_PROCS=2", "LK_NUM_CHILD_THREADS=-1"});
   std::vector<std::string> names;
   for (const auto& [name, value] : all.items()) names.push_back(name);
-  CHECK(names ==
-        std::vector<std::string>{"backends", "cpus", "findings", "knobs", "system", "threads", "topology", "version"});
+  CHECK(names == std::vector<std::string>{"backends", "cpus", "findings", "knobs", "placement", "system", "threads",
+                                          "topology", "version"});
   CHECK(all["knobs"].size() == 4);
   CHECK(all["knobs"][0] ==
         json{{"name", "processes"}, {"value", 2}, {"origin", "variable"}, {"source", "LK_NUM_PROCS"}});

@@ -1,6 +1,7 @@
 // lk-parallel | SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -58,17 +59,21 @@ class openblas {
   int n_threads() const { return n_threads_(); }
   void set_threads(int n) const { set_threads_(n); }
 
-  /// One product of square matrices of ones; true where it is right.
-  bool multiply(int size) const {
+  /// a times b, square matrices with this number of rows, by rows.
+  std::vector<double> product(int size, const std::vector<double>& a, const std::vector<double>& b) const {
     constexpr int row_major = 101, not_transposed = 111;
-    const auto n = static_cast<std::size_t>(size);
-    const std::vector<double> a(n * n, 1), b(n * n, 1);
-    std::vector<double> c(n * n, 0);
+    std::vector<double> c(a.size(), 0);
     dgemm_(row_major, not_transposed, not_transposed, size, size, size, 1, a.data(), size, b.data(), size, 0, c.data(),
            size);
-    for (const double element : c)
-      if (element != size) return false;
-    return true;
+    return c;
+  }
+
+  /// One product of square matrices of ones; true where it is right.
+  bool multiply(int size) const {
+    const auto n = static_cast<std::size_t>(size);
+    const std::vector<double> ones(n * n, 1);
+    const std::vector<double> c = product(size, ones, ones);
+    return std::all_of(c.begin(), c.end(), [size](double element) { return element == size; });
   }
 
  private:

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cmath>
 #include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
@@ -336,6 +337,54 @@ FAULT("T5", "a worker has child_threads threads of the very library that the hos
   });
 }
 
+FAULT("T6", "each of two invokers made from two threads has workers with child_threads threads of each library") {
+  measure_row("T6", "two invokers from two threads", true, [](const auto&, const auto& make_workers) {
+    std::thread first(make_workers), second(make_workers);
+    first.join();
+    second.join();
+  });
+}
+
+// --- bits
+
+namespace {
+
+/// All bytes of the product of two random matrices, of a size that depends on x.
+std::string bytes_of_product(const openblas& blas, std::int64_t x, task_context& context) {
+  const int size = 60 + static_cast<int>(x % 7) * 40;
+  const auto n = static_cast<std::size_t>(size) * static_cast<std::size_t>(size);
+  std::vector<double> a(n), b(n);
+  for (double& element : a) element = std::ldexp(static_cast<double>(context.rng()()), -64) - 0.5;
+  for (double& element : b) element = std::ldexp(static_cast<double>(context.rng()()), -64) - 0.5;
+  const std::vector<double> c = blas.product(size, a, b);
+  std::string bytes(c.size() * sizeof(double), ' ');
+  std::memcpy(bytes.data(), c.data(), bytes.size());
+  return bytes;
+}
+
+} // namespace
+
+FAULT("T7", "products of OpenBLAS are the same bits for sequential, threads and processes, and any number of workers") {
+  if (cell_asked_for().empty()) {
+    const auto result = in_process_of_its_own("T7", "bits", 2);
+    if (result == exited(not_installed)) return skipped("libopenblas is not installed");
+    return expect(result == exited(0), "the bits are the same with two child threads");
+  }
+  const auto blas = openblas::load();
+  if (!blas) std::exit(not_installed);
+  const auto run = [&](execution where, int n_jobs) {
+    auto workers = make_pool([&](std::int64_t x, task_context& context) { return bytes_of_product(*blas, x, context); },
+                             {.n_jobs = n_jobs, .where = where, .seed = 7});
+    return results_of(workers, arguments(28));
+  };
+  const auto expected = run(execution::sequential, 1);
+  for (const int n_jobs : {1, 2, 4}) {
+    expect(run(execution::threads, n_jobs) == expected, "threads give the same bits");
+    expect(run(execution::processes, n_jobs) == expected, "processes give the same bits");
+  }
+  std::exit(0); // OpenBLAS keeps its threads
+}
+
 // --- what threads do to the memory of others
 
 FAULT("H5",
@@ -372,12 +421,4 @@ FAULT("H5",
   for (int i = 0; i < 4; ++i) hosts.emplace_back(host);
   const living_thread a(host), b(host);
   for (std::thread& thread : hosts) thread.join();
-}
-
-FAULT("T6", "each of two invokers made from two threads has workers with child_threads threads of each library") {
-  measure_row("T6", "two invokers from two threads", true, [](const auto&, const auto& make_workers) {
-    std::thread first(make_workers), second(make_workers);
-    first.join();
-    second.join();
-  });
 }

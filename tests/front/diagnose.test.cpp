@@ -81,6 +81,7 @@ diagnosis full() {
   diagnosis all;
   all.knobs = {{"processes", 4, knob_origin::argument, "parallel_options::processes"},
                {"threads", 8, knob_origin::default_value, "min(16 CPUs, 8)"}};
+  all.bind = placement::spread;
   all.cpus = {64, 32, 16, 16};
   all.topology = {"Some CPU 9000", 2, 32, 64, {{0, std::uint64_t{64} << 30, 32}, {1, std::uint64_t{32} << 30, 32}}};
   all.system.kernel = "6.1.0";
@@ -181,7 +182,7 @@ TEST_CASE("a worker says that it is one") {
           initialize({.processes = 2, .child_threads = 2});
           invoker inv{0, [](int, int) { return text_of(diagnose()); }, {.where = execution::processes}};
           for (const std::string& text : inv.map(std::vector<int>{1}))
-            if (!has(text, "this is a worker process") || !has(text, "backend_threads  2  the host")) {
+            if (!has(text, "this is a worker process") || !has(text, "backend_threads  2     the host")) {
               std::cerr << text;
               return 1;
             }
@@ -235,8 +236,9 @@ TEST_CASE("a diagnosis is printed in sections") {
                                std::to_string(version.patch) + R"(
 
 Knobs
-  processes  4  parallel_options::processes
-  threads    8  default: min(16 CPUs, 8)
+  processes  4       parallel_options::processes
+  threads    8       default: min(16 CPUs, 8)
+  placement  spread  LK_BIND
 
 CPUs
   machine        64

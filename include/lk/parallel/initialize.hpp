@@ -194,7 +194,7 @@ class runtime {
   threads::backend_pools backends_;               // guarded by mutex_
   std::mutex mutex_;                              // guards the making of the four below
   std::optional<ParallelConfig> resolved_;        // set once, before in_force_
-  std::vector<knob> knobs_;                       // set once, before in_force_
+  std::vector<traced_knob> knobs_;                // set once, before in_force_
   std::optional<threads::arena> training_;        // set once, before in_force_
   placement default_placement_ = placement::none; // set once, before in_force_
   std::atomic<const ParallelConfig*> in_force_{nullptr};

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio_ext.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -152,8 +151,8 @@ inline void offer_to_oom_killer() {
 /// LLVM's OpenMP names a piece of shared memory after each process that uses it, and removes it when the process runs
 /// its destructors, which workers and zygotes never do. For those who see a child dead, or are about to leave.
 inline void remove_openmp_registration(pid_t dead) {
-  const std::string name = "/__KMP_REGISTERED_LIB_" + std::to_string(dead) + "_" + std::to_string(::getuid());
-  ::shm_unlink(name.c_str());
+  const std::string name = "/dev/shm/__KMP_REGISTERED_LIB_" + std::to_string(dead) + "_" + std::to_string(::getuid());
+  ::unlink(name.c_str());
 }
 
 /// Writing out a worker with a model of 100 GB would keep the news of its death back for minutes.

@@ -3,15 +3,15 @@
 
 #include <dirent.h>
 #include <pthread.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cstddef>
-#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <vector>
+
+#include <lk/parallel/shm/is_mapped.hpp>
 
 // The stacks of the host's threads, kept for the child of a fork. Models, functions and what they refer to often lie on
 // the stack of the thread that made the invoker. In the child that thread is no more, and glibc counts its stack as
@@ -87,11 +87,8 @@ class kept_stacks {
   /// True where the memory is still there, still is a descriptor (a robust list begins with a pointer to itself), and
   /// its thread number was taken away. A thread may have ended, and its stack been unmapped, between find() and fork.
   bool is_reclaimed(const thread& one) const noexcept {
-    const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
     const std::byte* const list = one.descriptor + list_at_;
-    const auto first = reinterpret_cast<std::uintptr_t>(one.descriptor) / page * page;
-    const auto end = reinterpret_cast<std::uintptr_t>(list + sizeof(void*));
-    if (::msync(reinterpret_cast<void*>(first), end - first, MS_ASYNC) != 0) return false;
+    if (!shm::is_mapped(one.descriptor, static_cast<std::size_t>(list_at_) + sizeof(void*))) return false;
     const void* points_to = nullptr;
     pid_t number = 0;
     std::memcpy(&points_to, list, sizeof points_to);
