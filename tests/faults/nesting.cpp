@@ -65,6 +65,26 @@ FAULT("N1", "an invoker inside a task runs in place, whatever it asks for, on ev
   });
 }
 
+FAULT("N1-own-thread", "an invoker that a thread of a task's own makes in a worker runs in place") {
+  const auto task = [](std::int64_t x, task_context&) {
+    std::thread own([] {
+      const auto inner_task = [pid = ::getpid()](std::int64_t y, task_context&) {
+        expect(::getpid() == pid, "the inner task is in the same process");
+        return answer(y);
+      };
+      for (const execution where :
+           {execution::automatic, execution::sequential, execution::threads, execution::processes}) {
+        auto inner = make_pool(inner_task, {.n_jobs = 2, .where = where});
+        expect_healthy(inner, 5);
+      }
+    });
+    own.join();
+    return answer(x);
+  };
+  auto workers = make_pool(task, {.n_jobs = 2, .where = execution::processes});
+  expect_healthy(workers, 6);
+}
+
 FAULT("N1-two-threads", "two invokers used from two threads at once are both right, on every back end") {
   for_every_back_end([](const testing::back_end& which) {
     const auto use = [&which](std::int64_t offset) {

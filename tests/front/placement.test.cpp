@@ -24,6 +24,7 @@
 
 #include <lk/parallel.hpp>
 #include <lk/parallel/base/deadline.hpp>
+#include <spdlog/sinks/base_sink.h>
 #include <support/catch.hpp>
 #include <support/in_child.hpp>
 #include <support/procfs.hpp>
@@ -389,6 +390,22 @@ TEST_CASE("LK_BIND gives each helping thread of the training arena a CPU, and le
             if (with_training_threads([] { return masks_in_arena(2); }) != expected) return 2;
           const cpu_list here = host_cpus();
           return here.size() >= 2 && base::affinity_of(::getpid()) == here ? 0 : 3;
+        }) == exited(0));
+}
+
+TEST_CASE("a sink may ask for the knobs while initialize() warns") {
+  struct asking_sink : spdlog::sinks::base_sink<std::mutex> {
+    void sink_it_(const spdlog::details::log_msg&) override { threads_seen = get_parallel_config().threads; }
+    void flush_() override {}
+    int threads_seen = 0;
+  };
+  CHECK(in_child([] {
+          ::setenv("LK_BIND", "spread", 1);
+          const auto sink = std::make_shared<asking_sink>();
+          spdlog::set_default_logger(std::make_shared<spdlog::logger>("asks", sink));
+          const int many = static_cast<int>(host_cpus().size()) + 1;
+          initialize({.threads = many, .backend_threads = 1});
+          return sink->threads_seen == many ? 0 : 1;
         }) == exited(0));
 }
 

@@ -47,9 +47,12 @@ class runtime {
   /// either.
   bool initialize(const parallel_options& options) {
     if (in_force_.load(std::memory_order_acquire) != nullptr) return false; // pairs with the release in set_up
-    const std::optional<config::environment_knobs> environment = set_up(options);
-    if (environment && environment->debug) log_essentials();
-    return environment.has_value();
+    const std::optional<news> first_time = set_up(options);
+    if (!first_time) return false;
+    // Under no lock: a sink of the user's may ask for the knobs.
+    if (!first_time->warning.empty()) report::library_logger()->warn("{}", first_time->warning);
+    if (first_time->debug) log_essentials();
+    return true;
   }
 
   const ParallelConfig& config() {
@@ -123,8 +126,13 @@ class runtime {
  private:
   runtime() = default;
 
-  /// What the environment said; nothing where the knobs were resolved before.
-  std::optional<config::environment_knobs> set_up(const parallel_options& options) {
+  struct news {
+    bool debug = false;
+    std::string warning; ///< empty: none
+  };
+
+  /// What is to be logged; nothing where the knobs were resolved before.
+  std::optional<news> set_up(const parallel_options& options) {
     const std::lock_guard lock(mutex_);
     if (resolved_) return std::nullopt;
     const config::environment_knobs environment = config::read_environment();
@@ -132,7 +140,8 @@ class runtime {
     const ParallelConfig config = config::resolve(options, environment, n_cpus);
     knobs_ = config::trace_knobs(options, environment, n_cpus);
     const placement bind = config::read_environment_placement("LK_BIND").value_or(placement::none);
-    threads::slot_cpus cpus = place_training(bind, config);
+    news to_tell{.debug = environment.debug, .warning = {}};
+    threads::slot_cpus cpus = place_training(bind, config, to_tell.warning);
     size_backends(config.backend_threads);
     if (config.backend_threads != -1) backends_.set_inter_op(config.threads); // as LensKit does it
     backends_.set_for_this_thread(config.backend_threads);
@@ -140,7 +149,7 @@ class runtime {
     default_placement_ = bind;
     resolved_ = config;
     in_force_.store(&*resolved_, std::memory_order_release); // the readers' acquire sees the config and the arena
-    return environment;
+    return to_tell;
   }
 
   /// LK_DEBUG. A program that cannot be diagnosed can run all the same.
@@ -160,8 +169,8 @@ class runtime {
   }
 
   /// Each training thread is placed like a worker whose backends have backend_threads threads. Where there are too few
-  /// CPUs for that the threads are left unbound, since the knobs come first.
-  static threads::slot_cpus place_training(placement bind, const ParallelConfig& config) {
+  /// CPUs for that the threads are left unbound, since the knobs come first, and the warning says so.
+  static threads::slot_cpus place_training(placement bind, const ParallelConfig& config, std::string& warning) {
     try {
       const auto places = config::place_workers_here(
           {.mode = bind, .n_workers = config.threads, .threads_each = config.backend_threads, .asked_by = "LK_BIND"});
@@ -169,9 +178,8 @@ class runtime {
       for (const config::worker_place& place : places) cpus.of_slot.push_back(place.cpus);
       return cpus;
     } catch (const error& too_few) {
-      report::library_logger()->warn(
-          "the training threads are left unbound ({} of them with {} backend threads each): {}", config.threads,
-          config.backend_threads, too_few.what());
+      warning = "the training threads are left unbound (" + std::to_string(config.threads) + " of them with " +
+                std::to_string(config.backend_threads) + " backend threads each): " + too_few.what();
       return {};
     }
   }

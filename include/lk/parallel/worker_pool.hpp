@@ -52,7 +52,7 @@ class worker_pool {
     child_threads_ = config.child_threads;
     check_options(may_fork);
     where_ = choose(may_fork);
-    if (where_ != execution::processes && !threads::inside_task())
+    if (where_ != execution::processes && !is_inside())
       budget_.emplace(child_threads_, true, runtime::instance().loaded_backends());
     if (where_ != execution::sequential) places_ = config::place_workers_here(wish());
     if (where_ == execution::processes) launch(function_state);
@@ -155,8 +155,12 @@ class worker_pool {
       refuse("where", "processes", "an in_process invoker never forks; leave in_process out");
   }
 
+  /// Whether this is already a part of parallel work: a task or chunk, or any thread of a worker, also one that a task
+  /// has started. What is in a worker takes no lock of the runtime, which may have been copied while held.
+  static bool is_inside() { return threads::inside_task() || runtime::instance().is_worker(); }
+
   execution choose(bool may_fork) {
-    if (threads::inside_task()) { // the CPUs are given away already
+    if (is_inside()) { // the CPUs are given away already
       n_workers_ = 1;
       return execution::sequential;
     }

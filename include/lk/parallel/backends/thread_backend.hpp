@@ -28,6 +28,7 @@
 #include <lk/parallel/base/queue_depth.hpp>
 #include <lk/parallel/config/placement.hpp>
 #include <lk/parallel/process/loss.hpp>
+#include <lk/parallel/threads/backend_pools.hpp>
 #include <lk/parallel/threads/thread_budget.hpp>
 
 // Runs tasks on threads of its own that live as long as the map, each with its own copy of the function. Nothing is
@@ -134,7 +135,7 @@ template <class Work, class Arg> class thread_backend {
 
   void live(int worker, function& fn) {
     try {
-      threads::thread_budget budget(child_threads_, true, threads::backend_pools::find(), settle(worker));
+      threads::thread_budget budget(child_threads_, true, backends_, settle(worker));
       budget.run([&] {
         if (initialise(worker)) run_tasks(worker, fn);
       });
@@ -241,6 +242,7 @@ template <class Work, class Arg> class thread_backend {
   int child_threads_;
   std::function<void(int)> worker_init_;
   std::vector<config::worker_place> places_;
+  const threads::backend_pools backends_ = threads::backend_pools::find(); // on the consumer's thread, once for all
 
   std::mutex mutex_; // guards what follows, up to the blank line
   std::condition_variable work_there_, result_there_;

@@ -170,11 +170,16 @@ inline std::vector<worker_place> place_workers(hwloc_topology* machine, const ba
 /// Throws: config_error, resource_error.
 inline std::vector<worker_place> place_workers_here(const placement_request& asked) {
   if (asked.mode == placement::none) return {};
-  hwloc_topology_t raw = nullptr;
-  const topology_ptr machine(hwloc_topology_init(&raw) == 0 ? raw : nullptr);
-  if (!machine || hwloc_topology_load(raw) != 0)
-    throw resource_error("hwloc_topology_load", ENOMEM, "leave the placement out (LK_BIND=none)");
-  return place_workers(raw, base::affinity_of(0), asked);
+  // Read once, since hwloc visits every CPU for it; with those that a cpuset may give to this process later.
+  static const topology_ptr machine = [] {
+    hwloc_topology_t raw = nullptr;
+    topology_ptr made(hwloc_topology_init(&raw) == 0 ? raw : nullptr);
+    if (!made || hwloc_topology_set_flags(raw, HWLOC_TOPOLOGY_FLAG_INCLUDE_DISALLOWED) != 0 ||
+        hwloc_topology_load(raw) != 0)
+      throw resource_error("hwloc_topology_load", ENOMEM, "leave the placement out (LK_BIND=none)");
+    return made;
+  }();
+  return place_workers(machine.get(), base::affinity_of(0), asked);
 }
 
 } // namespace lk::parallel::config

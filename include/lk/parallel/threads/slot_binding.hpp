@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <mutex>
+#include <new>
 #include <utility>
 #include <vector>
 
@@ -32,11 +33,15 @@ class slot_binding {
   ~slot_binding() { drop(); }
 
   /// Binds the calling thread to the CPUs of its slot, as well as the kernel allows.
-  void come(int slot) {
+  void come(int slot) noexcept {
     if (slot < 0 || static_cast<std::size_t>(slot) >= cpus_.of_slot.size()) return;
-    if (!base::set_affinity_of(0, cpus_.of_slot[static_cast<std::size_t>(slot)])) return;
     const std::lock_guard lock(mutex_);
-    bound_.push_back(::gettid());
+    try {
+      bound_.push_back(::gettid());
+    } catch (const std::bad_alloc&) { // oneTBB takes no exception from its observers; then unbound
+      return;
+    }
+    if (!base::set_affinity_of(0, cpus_.of_slot[static_cast<std::size_t>(slot)])) bound_.pop_back();
   }
 
   void leave() {
