@@ -147,6 +147,20 @@ TEST_CASE("with backend_threads of -1 training code has what the libraries have 
   });
 }
 
+TEST_CASE("with backend_threads of -1 maps in place have child_threads all the same, and give back what was before") {
+  scenario({openblas_pthread}, [] {
+    initialize({.processes = 1, .threads = 2, .backend_threads = -1, .child_threads = 2});
+    const loaded_library blas(openblas_pthread);
+    for (const execution where : {execution::sequential, execution::threads}) {
+      only_pool("OpenBLAS").set_threads(3);
+      invoker inv{0, [](int, int) { return only_pool("OpenBLAS").threads(); }, {.n_jobs = 1, .where = where}};
+      for (const int in_task : inv.map(std::vector<int>{1, 2}))
+        expect_equal(in_task, 2, "threads of OpenBLAS in a task");
+      expect_equal(only_pool("OpenBLAS").threads(), 3, "threads of OpenBLAS after the map");
+    }
+  });
+}
+
 // threads/loaded_objects.hpp: a child that was forked meanwhile cannot look at the linker, and is given up.
 TEST_CASE("pools are made while another thread walks the loaded objects") {
   scenario({}, [] {

@@ -105,11 +105,14 @@ class runtime {
   bool is_first_warning_of_tbb() { return !std::exchange(warned_of_tbb_, true); }
 
   /// While anybody holds what this returns, a map runs in this process, and BLAS and OpenMP have the size that they
-  /// would have in a worker; afterwards they are sized for training again. Threads: safe.
+  /// would have in a worker; afterwards they are sized for training again, or as they were before where the knob for
+  /// training leaves them alone. Threads: safe.
   std::shared_ptr<void> size_backends_for_tasks() {
     const std::lock_guard lock(mutex_);
     auto held = backends_for_tasks_.lock();
     if (held) return held;
+    backends_.refresh();
+    if (resolved_->backend_threads == -1) sizes_before_tasks_ = backends_.get_libraries();
     size_backends(resolved_->child_threads); // thread_budget does OpenMP
     held = std::shared_ptr<void>(this, [](void* ours) { static_cast<runtime*>(ours)->size_backends_for_training(); });
     backends_for_tasks_ = held;
@@ -186,7 +189,11 @@ class runtime {
 
   void size_backends_for_training() {
     const std::lock_guard lock(mutex_);
-    if (backends_for_tasks_.expired()) size_backends(resolved_->backend_threads);
+    if (!backends_for_tasks_.expired()) return;
+    if (resolved_->backend_threads == -1)
+      backends_.restore_libraries(sizes_before_tasks_);
+    else
+      size_backends(resolved_->backend_threads);
   }
 
   // Called under mutex_: sizes the process's pools, those that sizing makes their libraries load included.
@@ -200,6 +207,7 @@ class runtime {
   bool warned_of_tbb_ = false;                    // guarded by launch_mutex_
   std::weak_ptr<void> backends_for_tasks_;        // guarded by mutex_
   threads::backend_pools backends_;               // guarded by mutex_
+  std::vector<int> sizes_before_tasks_;           // guarded by mutex_
   std::mutex mutex_;                              // guards the making of the four below
   std::optional<ParallelConfig> resolved_;        // set once, before in_force_
   std::vector<traced_knob> knobs_;                // set once, before in_force_

@@ -92,8 +92,7 @@ class worker_pool {
     constexpr std::size_t usual_window_bytes = std::size_t{256} << 20;
     const auto n = static_cast<std::size_t>(n_workers_);
     std::function<std::shared_ptr<void>()> hold;
-    if (budget_ && get_parallel_config().backend_threads != -1)
-      hold = [] { return runtime::instance().size_backends_for_tasks(); };
+    if (budget_ && child_threads_ != -1) hold = [] { return runtime::instance().size_backends_for_tasks(); };
     return {.in_order = in_order,
             .window = options_.window != 0 ? options_.window : std::max(usual_window, 4 * n),
             .window_bytes = options_.window_bytes != 0 ? options_.window_bytes : usual_window_bytes,

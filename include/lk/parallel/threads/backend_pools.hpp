@@ -76,6 +76,23 @@ class backend_pools {
     return more;
   }
 
+  /// What set_libraries() sets: one number for each pool.
+  std::vector<int> get_libraries() const {
+    std::vector<int> counts;
+    const std::vector<int> openmp = get_for_this_thread(); // LibTorch's first answer on a thread changes it
+    for (const backend_pool& pool : seen_->pools) counts.push_back(is_sized_here(pool) ? pool.threads() : 0);
+    restore_for_this_thread(openmp);
+    return counts;
+  }
+
+  /// Gives back what get_libraries() has said; what was found since then stays as it is.
+  void restore_libraries(const std::vector<int>& counts) const {
+    const std::vector<int> openmp = get_for_this_thread();
+    for (std::size_t i = 0; i < std::min(counts.size(), seen_->pools.size()); ++i)
+      if (is_sized_here(seen_->pools[i]) && counts[i] > 0) seen_->pools[i].try_set_threads(counts[i]);
+    restore_for_this_thread(openmp);
+  }
+
   /// LibTorch's inter-op pool, which takes a size once in the life of the process, before its first use.
   void set_inter_op(int n) const {
     for (const backend_pool& pool : seen_->pools)
@@ -115,14 +132,16 @@ class backend_pools {
     std::size_t first_new = 0;          // those from here on were found by the last look
   };
 
+  static bool is_sized_here(const backend_pool& pool) {
+    return (pool.kind == backend_kind::blas || pool.kind == backend_kind::torch_intra_op) && pool.variable.empty();
+  }
+
   // An OpenBLAS or LibTorch on OpenMP sets the calling thread's OpenMP count as well, which is not meant here.
   void set_libraries_from(std::size_t first, int n) const {
     if (n < 1 || first == seen_->pools.size()) return;
     const std::vector<int> openmp = get_for_this_thread();
-    for (auto pool = seen_->pools.begin() + static_cast<std::ptrdiff_t>(first); pool != seen_->pools.end(); ++pool) {
-      const bool ours = pool->kind == backend_kind::blas || pool->kind == backend_kind::torch_intra_op;
-      if (ours && pool->variable.empty()) pool->try_set_threads(n);
-    }
+    for (auto pool = seen_->pools.begin() + static_cast<std::ptrdiff_t>(first); pool != seen_->pools.end(); ++pool)
+      if (is_sized_here(*pool)) pool->try_set_threads(n);
     restore_for_this_thread(openmp);
   }
 
