@@ -14,6 +14,7 @@
 #include <thread>
 #include <vector>
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <spdlog/sinks/base_sink.h>
@@ -130,6 +131,34 @@ TEST_CASE("invokers made while other threads of the host log never hang") {
     for ([[maybe_unused]] const int x : inv.map(std::views::iota(0, 10))) ++n;
     REQUIRE(n == 10);
   }
+}
+
+TEST_CASE("the first task of a worker prints in one piece, though the host has printed before") {
+  int ends[2];
+  REQUIRE(::pipe2(ends, O_DIRECT) == 0); // each write is a packet of its own
+  REQUIRE(testing::in_child([&] {
+            ::dup2(ends[1], STDOUT_FILENO);
+            std::puts("a line of the host");
+            std::fflush(stdout);
+            invoker inv{0,
+                        [](const int&, int x) {
+                          std::puts("first line");
+                          std::puts("second line");
+                          return x;
+                        },
+                        {.n_jobs = 1, .where = execution::processes}};
+            int n = 0;
+            for ([[maybe_unused]] const int x : inv.map(std::views::iota(0, 2))) ++n;
+            return n == 2 ? 0 : 1;
+          }) == testing::exited(0));
+  ::close(ends[1]);
+  std::vector<std::string> packets;
+  char packet[4096];
+  for (ssize_t n = 0; (n = ::read(ends[0], packet, sizeof packet)) > 0;)
+    packets.emplace_back(packet, static_cast<std::size_t>(n));
+  ::close(ends[0]);
+  const std::string of_task = "first line\nsecond line\n";
+  CHECK(packets == std::vector<std::string>{"a line of the host\n", of_task, of_task});
 }
 
 TEST_CASE("what a task prints comes out in one piece, though all workers print at once") {
