@@ -25,6 +25,7 @@
 #include <oneapi/tbb/parallel_for.h>
 #include <oneapi/tbb/partitioner.h>
 
+#include <lk/parallel/base/deadline.hpp>
 #include <lk/parallel/base/posix.hpp>
 #include <lk/parallel/for_chunks.hpp>
 #include <lk/parallel/initialize.hpp>
@@ -94,6 +95,9 @@ std::map<std::string, long> cpu_times() {
 // Small, because the threads of BLIS spin for each other, which takes its time where they outnumber the CPUs.
 constexpr int product_size = 160;
 
+/// For threads to be seen at work: on a busy machine a look may come too late many times over.
+constexpr auto longest_look = std::chrono::seconds(15);
+
 /// A BLAS has no region to look into: a thread took part that used the CPU for 30 microseconds of some hundred each
 /// product takes. The kernel adds a running thread's time up now and then only, hence several products.
 int threads_of_products(const openblas& blas, int expected) {
@@ -108,7 +112,8 @@ int threads_of_products(const openblas& blas, int expected) {
     return n;
   };
   int n_used = 0;
-  for (int n_products = 0, n_after = 0; n_products < 100 && n_after < 3; ++n_products) {
+  const auto limit = base::deadline::after(longest_look);
+  for (int n_after = 0; n_after < 3 && !limit.passed();) {
     expect(blas.multiply(product_size), "a product is right");
     n_used = n_used_since();
     if (n_used >= expected) ++n_after; // some more, where there might be still more threads
@@ -125,7 +130,8 @@ int threads_during_products(const openblas& blas, int expected) {
   std::thread watch([&] {
     while (!over) most = std::max(most.load(), n_threads() - n_others);
   });
-  for (int n_products = 0, n_after = 0; n_products < 100 && n_after < 3; ++n_products) {
+  const auto limit = base::deadline::after(longest_look);
+  for (int n_products = 0, n_after = 0; n_after < 3 && !limit.passed(); ++n_products) {
     const bool is_hard_to_see = n_products >= 50; // on a busy machine small ones are over before all threads are there
     expect(blas.multiply(is_hard_to_see ? 3 * product_size : product_size), "a product is right");
     if (most >= expected) ++n_after; // some more, where there might be still more threads
