@@ -164,6 +164,8 @@ inline bool multiply(const loaded_library& blas, std::int64_t n) {
 /// to exist only meanwhile. Blocks: until all that still look for work after an earlier one have gone to sleep.
 inline int count_threads_of_product(const loaded_library& blas) {
   const std::string own = std::to_string(this_thread_id());
+  // OpenMP lets superfluous threads go at the first region after their number was lowered: they wake up to end.
+  expect(multiply(blas, 600), "the product is right");
   const auto asleep = [&](const auto& thread) { return thread.first == own || thread.second.sleeps; };
   // Twice the same, since a thread's state and time are not read at the same moment.
   auto before = threads_of_process(), again = threads_of_process();
