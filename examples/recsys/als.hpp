@@ -13,6 +13,7 @@
 
 #include <lk/parallel/errors.hpp>
 #include <lk/parallel/for_chunks.hpp>
+#include <lk/parallel/huge_page_resource.hpp>
 
 #include <recsys/interactions.hpp>
 #include <recsys/random_source.hpp>
@@ -110,10 +111,17 @@ inline void solve_rows(const sparse_rows& rows, const factors& other, factors& o
   lk::parallel::for_chunks(lk::parallel::WorkChunks::create(rows.size()), solve_some, progress);
 }
 
+/// Nothing in it yet; in huge pages where the system has any, so that workers are forked quickly whatever its size.
+inline factors empty_factors(Eigen::Index features, std::size_t n) {
+  factors made(features, static_cast<Eigen::Index>(n));
+  lk::parallel::prefer_huge_pages(made);
+  return made;
+}
+
 /// Small positive numbers, the same on every machine.
 inline factors first_factors(Eigen::Index features, std::size_t n, std::uint64_t seed) {
   random_source random(seed);
-  factors made(features, static_cast<Eigen::Index>(n));
+  factors made = empty_factors(features, n);
   for (float& one : made.reshaped()) one = static_cast<float>(random.below(1 << 20)) / static_cast<float>(100 << 20);
   return made;
 }
@@ -122,7 +130,7 @@ inline factors first_factors(Eigen::Index features, std::size_t n, std::uint64_t
 inline als_model train_als(const interactions& data, const als_options& options, const std::stop_token& stop = {},
                            const std::shared_ptr<lk::parallel::Progress>& progress = {}) {
   als_model model{first_factors(options.features, data.by_user.size(), options.seed),
-                  factors(options.features, static_cast<Eigen::Index>(data.by_item.size()))};
+                  empty_factors(options.features, data.by_item.size())};
   for (int epoch = 0; epoch < options.epochs; ++epoch) {
     solve_rows(data.by_item, model.users, model.items, options, stop, progress);
     solve_rows(data.by_user, model.items, model.users, options, stop, progress);

@@ -9,6 +9,7 @@
 #include <lk/parallel/diagnose.hpp>
 #include <lk/parallel/errors.hpp>
 #include <lk/parallel/for_chunks.hpp>
+#include <lk/parallel/huge_page_resource.hpp>
 #include <lk/parallel/initialize.hpp>
 #include <lk/parallel/invoker.hpp>
 #include <lk/parallel/model_op_invoker.hpp>

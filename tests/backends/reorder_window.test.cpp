@@ -23,7 +23,10 @@ TEST_CASE("a reorder window gives out in order what comes in any order") {
       std::shuffle(order.begin(), order.end(), random);
       for (const std::size_t index : order) {
         window.put(index, std::make_unique<std::size_t>(index));
-        while (window.has_next()) REQUIRE(*window.take() == expected++);
+        while (window.has_next()) {
+          REQUIRE(*window.next() == expected++);
+          window.drop_next();
+        }
       }
     }
     REQUIRE(expected == 5 * size);

@@ -150,7 +150,7 @@ struct ledger {
   }
 };
 
-class game final : process::answer_sink {
+class game final : public process::answer_sink {
  public:
   game(std::span<const std::byte> script, forgery seals)
       : in_(script)
@@ -278,6 +278,7 @@ class game final : process::answer_sink {
     answers_.take_init_failure();
   }
 
+ public:
   void on_result(std::uint64_t index, int worker, const wire::message& message) override {
     const std::vector<std::byte> decoded(message.bytes.begin(), message.bytes.end());
     const bool tampered = tamper(worker, message);
@@ -303,6 +304,7 @@ class game final : process::answer_sink {
   }
   void on_loss(std::uint64_t, std::exception_ptr) override {}
 
+ private:
   void on_answer(std::uint64_t index, int worker) {
     const std::uint64_t ticket = ledger_.first_of_map + index;
     promise(worker == draining_, "an answer is told of another worker than the one who gave it");
@@ -338,7 +340,7 @@ class game final : process::answer_sink {
   /// The tasks that come back are those that were sent, as they were sent.
   std::deque<process::parked_task> bury(process::worker_slot& slot) {
     std::vector<std::uint64_t> tickets;
-    for (const auto& task : slot.outstanding()) tickets.push_back(task.ticket);
+    for (std::size_t i = 0; i < slot.outstanding().size(); ++i) tickets.push_back(slot.outstanding()[i].ticket);
     auto unanswered = slot.clear();
     promise(unanswered.size() == tickets.size(), "a dead worker's tasks are not all there");
     for (std::size_t i = 0; i < tickets.size(); ++i) {
@@ -490,7 +492,7 @@ class game final : process::answer_sink {
       const bool by_little = which >= 133;
       word.store(by_little ? static_cast<number>(word.load() + in_.two() - 1024) : static_cast<number>(in_.eight()));
     };
-    switch (which % 7) {
+    switch (which % 9) {
     case 0:
       return change(status.tasks_consumed.bytes);
     case 1:
@@ -503,6 +505,10 @@ class game final : process::answer_sink {
       return change(status.tasks_finished);
     case 5:
       return change(status.not_started);
+    case 6:
+      return change(status.sleeps_begun);
+    case 7:
+      return change(status.sleeps_for_room);
     default:
       return change(status.busy_ns);
     }

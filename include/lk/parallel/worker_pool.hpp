@@ -88,7 +88,7 @@ class worker_pool {
   }
 
   backends::stream_options make_stream_options(bool in_order) const {
-    constexpr std::size_t usual_window = 4096;
+    constexpr std::size_t usual_window = 16384;
     constexpr std::size_t usual_window_bytes = std::size_t{256} << 20;
     const auto n = static_cast<std::size_t>(n_workers_);
     std::function<std::shared_ptr<void>()> hold;

@@ -20,6 +20,14 @@ template <class R> class completion_sink {
  public:
   /// Units: bytes the outcome took on its way here, 0 where it did not travel.
   virtual void on_done(std::size_t index, outcome<R>&& what, std::size_t bytes) = 0;
+  /// The same for a result; a sink may have a shorter way for it.
+  virtual void on_value(std::size_t index, result_value<R>&& value, std::size_t bytes) {
+    on_done(index, outcome<R>(std::move(value)), bytes);
+  }
+  /// Whether the rest had better wait where it is for now. A back end may hand it over all the same.
+  virtual bool has_enough() const = 0;
+  /// Whether an outcome is of no use before those of all tasks before it.
+  virtual bool takes_in_order() const = 0;
 
  protected:
   ~completion_sink() = default;

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <exception>
+#include <optional>
 #include <type_traits>
 #include <utility>
 #include <variant>
@@ -22,17 +23,17 @@ template <class R> class outcome {
  public:
   using value_type = result_value<R>;
 
-  outcome(value_type value) : state_(std::in_place_index<0>, std::move(value)) {}
+  outcome(value_type value) : value_(std::in_place, std::move(value)) {}
   /// Lifetime: shared. `error` holds an exception derived from lk::parallel::error.
   static outcome failed(std::exception_ptr error) { return outcome(failure_tag{}, std::move(error)); }
 
-  bool has_value() const noexcept { return state_.index() == 0; }
+  bool has_value() const noexcept { return value_.has_value(); }
   explicit operator bool() const noexcept { return has_value(); }
 
   /// Throws: the error, where there is one.
-  value_type& value() & { return rethrow_error(), *std::get_if<0>(&state_); }
-  const value_type& value() const& { return rethrow_error(), *std::get_if<0>(&state_); }
-  value_type&& value() && { return rethrow_error(), std::move(*std::get_if<0>(&state_)); }
+  value_type& value() & { return rethrow_error(), *value_; }
+  const value_type& value() const& { return rethrow_error(), *value_; }
+  value_type&& value() && { return rethrow_error(), std::move(*value_); }
 
   /// The error. Throws: usage_error where there is a value. Lifetime: as long as this object or exception().
   const lk::parallel::error& error() const& {
@@ -45,21 +46,19 @@ template <class R> class outcome {
   }
 
   /// The error as an exception, or null.
-  std::exception_ptr exception() const {
-    const auto* const held = std::get_if<1>(&state_);
-    return held ? *held : nullptr;
-  }
+  std::exception_ptr exception() const { return error_; }
 
  private:
   struct failure_tag {};
-  outcome(failure_tag, std::exception_ptr error) : state_(std::in_place_index<1>, std::move(error)) {}
+  outcome(failure_tag, std::exception_ptr error) : error_(std::move(error)) {}
 
   void rethrow_error() const {
     if (!has_value()) [[unlikely]]
       std::rethrow_exception(exception());
   }
 
-  std::variant<value_type, std::exception_ptr> state_;
+  std::optional<value_type> value_; // not a variant of the two: its moves cost more than a small result
+  std::exception_ptr error_;        ///< null where there is a value
 };
 
 /// A result with the position of its argument in the input.

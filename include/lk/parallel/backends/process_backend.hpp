@@ -42,7 +42,7 @@ template <class Work, class Arg> void run_in_worker(void* state, process::runnin
 }
 
 /// One map on a pool of worker processes. Lifetime: the supervisor outlives it.
-template <class Work, class Arg> class process_backend final : process::answer_sink {
+template <class Work, class Arg> class process_backend {
  public:
   using result = function_result_t<typename Work::function_type, typename Work::model_type, Arg>;
 
@@ -63,11 +63,12 @@ template <class Work, class Arg> class process_backend final : process::answer_s
     }
   }
 
-  void poll(completion_sink<result>& sink) {
-    sink_ = &sink;
-    for (auto& [index, error] : std::exchange(unsent_, {}))
-      sink.on_done(index, outcome<result>::failed(std::move(error)), 0);
-    pool_.pump(*this);
+  template <class Sink> void poll(Sink& sink) {
+    if (!unsent_.empty())
+      for (auto& [index, error] : std::exchange(unsent_, {}))
+        sink.on_done(index, outcome<result>::failed(std::move(error)), 0);
+    receiver<Sink> receives(sink);
+    pool_.pump(receives);
   }
 
   void wait(const base::deadline& limit) {
@@ -84,39 +85,54 @@ template <class Work, class Arg> class process_backend final : process::answer_s
   void end() { pool_.abandon_map(); }
 
  private:
-  void on_result(std::uint64_t index, int worker, const wire::message& message) override {
-    auto decoded = decode(index, worker, message.bytes);
-    message.require_intact();
-    sink_->on_done(index, std::move(decoded), message.bytes.size());
-  }
-  void on_failure(std::uint64_t index, int worker, task_stage stage, const wire::failure& what) override {
-    sink_->on_done(index, outcome<result>::failed(error_of_task(what, index, worker, stage)), 0);
-  }
-  void on_loss(std::uint64_t index, std::exception_ptr what) override {
-    sink_->on_done(index, outcome<result>::failed(std::move(what)), 0);
-  }
+  /// Makes outcomes of what the pool takes in. Knows the type of its sink, so that nothing on the way is virtual.
+  template <class Sink> class receiver final : public process::answer_sink {
+   public:
+    explicit receiver(Sink& sink) : sink_(sink) {}
 
-  static outcome<result> decode(std::uint64_t index, int worker, std::span<const std::byte> encoded) {
-    try {
-      wire::reader in(encoded);
-      if constexpr (std::is_void_v<result>) {
-        in.expect_end();
-        return outcome<result>(std::monostate{});
-      } else {
-        auto value = wire::decode<result>(in);
-        in.expect_end();
-        return outcome<result>(std::move(value));
+    [[gnu::always_inline]] void on_result(std::uint64_t index, int worker, const wire::message& message) override {
+      bool is_decoded = false;
+      std::exception_ptr error;
+      try {
+        auto value = decode(message.bytes);
+        is_decoded = true;
+        message.require_intact();
+        return sink_.on_value(index, std::move(value), message.bytes.size());
+      } catch (...) {
+        if (is_decoded) throw;
+        error = error_of_task(std::current_exception(), index, worker, task_stage::decode_result);
       }
-    } catch (...) {
-      const auto thrown = wire::describe(std::current_exception());
-      return outcome<result>::failed(error_of_task(thrown, index, worker, task_stage::decode_result));
+      message.require_intact();
+      sink_.on_done(index, outcome<result>::failed(std::move(error)), message.bytes.size());
+    }
+    void on_failure(std::uint64_t index, int worker, task_stage stage, const wire::failure& what) override {
+      sink_.on_done(index, outcome<result>::failed(error_of_task(what, index, worker, stage)), 0);
+    }
+    void on_loss(std::uint64_t index, std::exception_ptr what) override {
+      sink_.on_done(index, outcome<result>::failed(std::move(what)), 0);
+    }
+    bool has_enough() const override { return sink_.has_enough(); }
+    bool takes_in_order() const override { return sink_.takes_in_order(); }
+
+   private:
+    Sink& sink_;
+  };
+
+  [[gnu::always_inline]] static result_value<result> decode(std::span<const std::byte> encoded) {
+    wire::reader in(encoded);
+    if constexpr (std::is_void_v<result>) {
+      in.expect_end();
+      return std::monostate{};
+    } else {
+      auto value = wire::decode<result>(in);
+      in.expect_end();
+      return value;
     }
   }
 
   process::supervisor& pool_;
   std::size_t next_index_ = 0;
   std::vector<std::pair<std::size_t, std::exception_ptr>> unsent_;
-  completion_sink<result>* sink_ = nullptr;
   std::atomic<bool> interrupted_{false};
 };
 

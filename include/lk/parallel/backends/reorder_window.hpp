@@ -14,24 +14,21 @@ namespace lk::parallel::backends {
 
 template <class T> class reorder_window {
  public:
-  /// Index of the next element that take() will give.
+  /// Index of the next element.
   std::size_t first() const { return first_; }
   bool has_next() const { return !slots_.empty() && slots_[first_ & (slots_.size() - 1)].has_value(); }
 
-  /// Each index once, none before first().
-  void put(std::size_t index, T&& value) {
+  /// Makes the element of that index in its place. Each index once, none before first().
+  template <class... Args> [[gnu::always_inline]] void put(std::size_t index, Args&&... args) {
     assert(index >= first_);
     if (index - first_ >= slots_.size()) grow(index - first_ + 1);
-    slots_[index & (slots_.size() - 1)].emplace(std::move(value));
+    slots_[index & (slots_.size() - 1)].emplace(std::forward<Args>(args)...);
   }
 
-  /// Requires has_next().
-  T take() {
-    std::optional<T>& slot = slots_[first_++ & (slots_.size() - 1)];
-    T value = std::move(*slot);
-    slot.reset();
-    return value;
-  }
+  /// The next element, where it lies. Requires has_next(). Lifetime: until drop_next(), or a put() that needs more
+  /// room.
+  T& next() { return *slots_[first_ & (slots_.size() - 1)]; }
+  void drop_next() { slots_[first_++ & (slots_.size() - 1)].reset(); }
 
  private:
   void grow(std::size_t needed) {

@@ -33,7 +33,7 @@ template <class R, class Shape> class basic_result_range : public std::ranges::v
     iterator(iterator&&) = default;
     iterator& operator=(iterator&&) = default;
 
-    value_type& operator*() const { return *range_->current_; }
+    value_type& operator*() const { return range_->current_.get(); }
     iterator& operator++() {
       range_->advance();
       return *this;
@@ -43,7 +43,7 @@ template <class R, class Shape> class basic_result_range : public std::ranges::v
 
    private:
     friend basic_result_range;
-    bool at_end() const { return !range_->current_; }
+    bool at_end() const { return !range_->current_.is_there(); }
     explicit iterator(basic_result_range& range) : range_(&range) {}
     basic_result_range* range_ = nullptr;
   };
@@ -66,9 +66,9 @@ template <class R, class Shape> class basic_result_range : public std::ranges::v
   void advance() {
     if (!stream_) throw usage_error("this range was moved from; use the one it was moved to");
     current_.reset();
-    if (auto next = stream_->next()) {
+    if (auto* const next = stream_->next()) {
       try {
-        current_.emplace(Shape::make(std::move(*next)));
+        current_.show(*next);
       } catch (...) {
         stream_->end();
         throw;
@@ -77,23 +77,43 @@ template <class R, class Shape> class basic_result_range : public std::ranges::v
   }
 
   std::unique_ptr<backends::result_stream<R>> stream_;
-  std::optional<value_type> current_;
+  Shape current_;
   bool started_ = false;
 };
 
 namespace backends {
 
-template <class R> struct plain_shape {
-  using value_type = result_value<R>;
-  static value_type make(completion<R>&& done) { return std::move(done.what).value(); }
+/// A part of the stream's current completion, where it lies.
+template <class T> class current_element {
+ public:
+  using value_type = T;
+  bool is_there() const { return at_ != nullptr; }
+  T& get() const { return *at_; }
+  void reset() { at_ = nullptr; }
+
+ protected:
+  T* at_ = nullptr;
 };
-template <class R> struct indexed_shape {
+
+/// Its value. show() throws: the task's error.
+template <class R> struct plain_shape : current_element<result_value<R>> {
+  void show(completion<R>& done) { this->at_ = &done.what.value(); }
+};
+template <class R> struct outcome_shape : current_element<outcome<R>> {
+  void show(completion<R>& done) { this->at_ = &done.what; }
+};
+
+/// Its value, with its index.
+template <class R> class indexed_shape {
+ public:
   using value_type = indexed_result<R>;
-  static value_type make(completion<R>&& done) { return {done.index, std::move(done.what).value()}; }
-};
-template <class R> struct outcome_shape {
-  using value_type = outcome<R>;
-  static value_type make(completion<R>&& done) { return std::move(done.what); }
+  bool is_there() const { return made_.has_value(); }
+  value_type& get() { return *made_; }
+  void reset() { made_.reset(); }
+  void show(completion<R>& done) { made_.emplace(done.index, std::move(done.what).value()); }
+
+ private:
+  std::optional<value_type> made_;
 };
 
 } // namespace backends

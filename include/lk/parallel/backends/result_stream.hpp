@@ -48,11 +48,11 @@ class open_map {
 /// A map whose source and back end are forgotten.
 template <class R> class result_stream : public open_map {
  public:
-  /// The next completion, nothing at the end. Blocks: until there is one.
+  /// The next completion, null at the end. Lifetime: until the next call. Blocks: until there is one.
   /// Throws: what the source threw, once everything before it has been given out; cancelled; worker_lost without a
   /// task; resource_error. The stream is at its end then. usage_error where two threads are in here at once, or the
   /// invoker is gone.
-  virtual std::optional<completion<R>> next() = 0;
+  virtual completion<R>* next() = 0;
 };
 
 /// What an invoker and its maps share. Written by whichever map is in progress.
@@ -110,19 +110,47 @@ class map_stream final : public result_stream<R>, completion_sink<R> {
   }
   ~map_stream() override { end(); }
 
-  std::optional<completion<R>> next() override {
+  completion<R>* next() override {
     const one_at_a_time guard(busy_);
     if (closed_) throw usage_error("the invoker of this map is gone; keep it alive as long as you iterate");
-    if (ended_) return std::nullopt;
+    if (ended_) return nullptr;
+    drop_given();
+    // Where results are waiting, the back end is looked at only now and then: the consumer is what everybody waits for.
+    if (has_ready() && n_until_look_ > 0) {
+      --n_until_look_;
+      return give();
+    }
     try {
       if (!backend_) start();
-      auto found = find_next();
-      if (!found) end();
+      auto* const found = find_next();
+      if (found == nullptr) end();
       return found;
     } catch (...) {
       end();
       throw;
     }
+  }
+
+  void on_done(std::size_t index, outcome<R>&& what, std::size_t bytes) override {
+    note_arrival(bytes, what.has_value());
+    if (options_.in_order)
+      in_order_.put(index, bytes, index, std::move(what));
+    else
+      as_they_come_.emplace_back(bytes, index, std::move(what));
+  }
+  [[gnu::always_inline]] void on_value(std::size_t index, result_value<R>&& value, std::size_t bytes) override {
+    note_arrival(bytes, true);
+    if (options_.in_order)
+      in_order_.put(index, bytes, index, std::move(value));
+    else
+      as_they_come_.emplace_back(bytes, index, std::move(value));
+  }
+
+  bool takes_in_order() const override { return options_.in_order; }
+  /// Results that wait in the back end cost nothing; those that wait here are out of the cache when their turn comes.
+  bool has_enough() const override {
+    constexpr std::size_t enough_bytes = std::size_t{32} << 10, enough_results = 512;
+    return (n_ready_ > enough_results || ready_bytes_ > enough_bytes) && has_ready();
   }
 
   void end() noexcept override {
@@ -151,11 +179,14 @@ class map_stream final : public result_stream<R>, completion_sink<R> {
     options_.slot->open = nullptr;
   }
 
+  /// A help for those who err, not a lock: two threads that come within nanoseconds of each other are not noticed. An
+  /// atomic exchange would cost more than all else that is done for a small result.
   class one_at_a_time {
    public:
     explicit one_at_a_time(std::atomic<bool>& busy) : busy_(busy) {
-      if (busy_.exchange(true, std::memory_order_acquire))
+      if (busy_.load(std::memory_order_acquire))
         throw usage_error("two threads iterate over one map at the same time; give each thread an invoker of its own");
+      busy_.store(true, std::memory_order_relaxed);
     }
     ~one_at_a_time() { busy_.store(false, std::memory_order_release); }
     one_at_a_time(const one_at_a_time&) = delete;
@@ -177,30 +208,33 @@ class map_stream final : public result_stream<R>, completion_sink<R> {
     on_stop_.emplace(options_.stop, interrupter{backend_.get()});
   }
 
-  std::optional<completion<R>> find_next() {
-    // Where results are waiting, the back end is looked at only now and then: the consumer is what everybody waits for.
-    constexpr std::size_t results_per_look = 16;
-    if (!has_ready() || ++n_since_look_ >= results_per_look) look();
+  completion<R>* find_next() {
+    look();
     while (!has_ready()) {
       if (in_flight_ == 0 && source_ended_) return at_end();
-      feed_.tell(backend_->n_running());
+      tell_progress();
       backend_->wait(feed_.next_look());
       look();
     }
-    return take_ready();
+    return give();
   }
 
   void look() {
-    n_since_look_ = 0;
     if (options_.stop.stop_requested()) throw cancelled();
     backend_->poll(*this);
     fill();
-    feed_.tell(backend_->n_running());
+    tell_progress();
+    constexpr std::size_t fewest = 16, most = 256;
+    n_until_look_ = std::clamp(n_ready_ / 8, fewest, most);
   }
 
-  std::optional<completion<R>> at_end() {
+  void tell_progress() {
+    if (options_.progress) feed_.tell(backend_->n_running());
+  }
+
+  completion<R>* at_end() {
     if (source_error_) std::rethrow_exception(std::exchange(source_error_, nullptr));
-    return std::nullopt;
+    return nullptr;
   }
 
   void fill() {
@@ -225,45 +259,50 @@ class map_stream final : public result_stream<R>, completion_sink<R> {
     return ready_bytes_ < options_.window_bytes || in_flight_ + n_ready_ < options_.n_workers;
   }
 
-  void on_done(std::size_t index, outcome<R>&& what, std::size_t bytes) override {
+  void note_arrival(std::size_t bytes, bool well) {
     --in_flight_;
     ++n_ready_;
     ++options_.slot->tasks_finished;
     ready_bytes_ += bytes;
-    feed_.done(what.has_value());
-    if (options_.in_order)
-      in_order_.put(index, {bytes, {index, std::move(what)}});
-    else
-      as_they_come_.push_back({bytes, {index, std::move(what)}});
+    feed_.done(well);
   }
 
   bool has_ready() const { return options_.in_order ? in_order_.has_next() : !as_they_come_.empty(); }
 
-  completion<R> take_ready() {
-    arrival next = options_.in_order ? in_order_.take() : take_front();
+  /// Requires has_ready(). What is given stays where it is until drop_given().
+  completion<R>* give() {
+    arrival& next = options_.in_order ? in_order_.next() : as_they_come_.front();
     --n_ready_;
     ready_bytes_ -= next.bytes;
-    return std::move(next.what);
+    has_given_ = true;
+    return &next.what;
+  }
+
+  void drop_given() {
+    if (!std::exchange(has_given_, false)) return;
+    if (options_.in_order)
+      in_order_.drop_next();
+    else
+      as_they_come_.pop_front();
   }
 
   struct arrival {
+    template <class What>
+    arrival(std::size_t n, std::size_t index, What&& done)
+        : bytes(n)
+        , what{index, outcome<R>(std::forward<What>(done))} {}
     std::size_t bytes;
     completion<R> what;
   };
 
-  arrival take_front() {
-    arrival front = std::move(as_they_come_.front());
-    as_they_come_.pop_front();
-    return front;
-  }
-
   stream_options options_;
   source<Range> source_;
   progress_feed feed_;
-  std::size_t in_flight_ = 0;   ///< submitted and not come back
-  std::size_t n_ready_ = 0;     ///< come back and not given out
-  std::size_t ready_bytes_ = 0; ///< of those
-  std::size_t n_since_look_ = 0;
+  std::size_t in_flight_ = 0;    ///< submitted and not come back
+  std::size_t n_ready_ = 0;      ///< come back and not given out
+  std::size_t ready_bytes_ = 0;  ///< of those
+  std::size_t n_until_look_ = 0; ///< results that may be given out before the back end is looked at again
+  bool has_given_ = false;
   bool source_ended_ = false;
   const pid_t owner_ = ::getpid();
   bool ended_ = false;

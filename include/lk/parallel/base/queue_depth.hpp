@@ -13,7 +13,7 @@ namespace lk::parallel::base {
 class queue_depth {
  public:
   static constexpr std::size_t least = 2;
-  static constexpr std::size_t most = 2048;
+  static constexpr std::size_t most = 8192;
 
   std::size_t get() const { return depth_; }
 
@@ -21,13 +21,15 @@ class queue_depth {
   void learn(std::uint64_t tasks, std::uint64_t busy_ns) {
     if (tasks == 0) return;
     const double mean = static_cast<double>(busy_ns) / static_cast<double>(tasks);
-    mean_ns_ = mean_ns_ < 0 ? mean : 0.5 * (mean_ns_ + mean);
+    mean_ns_ = mean_ns_ < 0 ? mean : 0.5 * (mean_ns_ + std::min(mean, largest_step * mean_ns_));
     const double wanted = queued_work_ns / std::max(mean_ns_, 1.0);
     depth_ = static_cast<std::size_t>(std::clamp(wanted, static_cast<double>(least), static_cast<double>(most)));
   }
 
  private:
-  static constexpr double queued_work_ns = 400'000; // some eight times what waking a sleeping worker takes
+  static constexpr double queued_work_ns = 1'600'000; // some thirty times what waking a sleeping worker takes
+  /// A worker that lost its processor to another for some milliseconds looks a thousand times slower than it is.
+  static constexpr double largest_step = 8;
 
   double mean_ns_ = -1;
   std::size_t depth_ = least;

@@ -31,6 +31,10 @@ class answer_sink {
   virtual void on_result(std::uint64_t index, int worker, const wire::message& message) = 0;
   virtual void on_failure(std::uint64_t index, int worker, task_stage stage, const wire::failure& what) = 0;
   virtual void on_loss(std::uint64_t index, std::exception_ptr what) = 0;
+  /// Whether further results had better stay on the rings for now.
+  virtual bool has_enough() const { return false; }
+  /// Whether results may wait on the rings until those of all tasks before theirs are here.
+  virtual bool takes_in_order() const { return false; }
 
  protected:
   ~answer_sink() = default;
@@ -41,37 +45,23 @@ class answers {
   explicit answers(dispatcher& tasks) : tasks_(tasks) {}
 
   /// One whole message of a worker. Throws: wire_error where it cannot be true.
-  void take(worker_slot& slot, int worker, const wire::message& message, answer_sink& sink) {
-    switch (message.kind) {
-    case wire::frame_kind::log_record:
-      return replay(slot, message.bytes);
-    case wire::frame_kind::progress:
-      return report::apply_progress_change(message.bytes);
-    case wire::frame_kind::log_dropped:
-      return tell_dropped(worker, message.bytes);
-    case wire::frame_kind::ready:
-      return;
-    case wire::frame_kind::init_failed:
-      return remember_init_failure(worker, message.bytes);
-    case wire::frame_kind::result:
-    case wire::frame_kind::failure:
-    case wire::frame_kind::skipped:
-      break;
-    default:
-      throw wire_error("a worker sent a frame of an unknown kind");
-    }
+  template <class Sink>
+  [[gnu::always_inline]] void take(worker_slot& slot, int worker, const wire::message& message, Sink& sink) {
+    if (message.kind != wire::frame_kind::result && !is_answer(slot, worker, message)) return;
     if (!slot.has_tasks() || static_cast<std::uint32_t>(slot.outstanding().front().ticket) != message.ticket())
       throw wire_error("a worker answered a task that it was not given");
     if (slot.is_sending_oldest()) throw wire_error("a worker answered a task before it had all of it");
     const std::uint64_t ticket = slot.outstanding().front().ticket;
-    const bool is_wanted = tasks_.is_wanted(ticket);
-    if (is_wanted && message.kind == wire::frame_kind::skipped)
-      throw wire_error("a worker left out a task that is still wanted");
-    const std::uint64_t index = tasks_.index_of(ticket);
-    if (is_wanted && message.kind == wire::frame_kind::failure)
-      take_failure(worker, index, message, sink);
-    else if (is_wanted)
-      sink.on_result(index, worker, message);
+    if (tasks_.is_wanted(ticket)) {
+      const std::uint64_t index = tasks_.index_of(ticket);
+      if (message.kind == wire::frame_kind::result)
+        sink.on_result(index, worker, message);
+      else if (message.kind == wire::frame_kind::failure)
+        take_failure(worker, index, message, sink);
+      else
+        throw wire_error("a worker left out a task that is still wanted");
+    }
+    slot.learn_result_bytes(message.bytes.size());
     slot.answered();
     ++n_taken_;
   }
@@ -93,6 +83,32 @@ class answers {
   std::optional<std::pair<int, std::string>> take_init_failure() { return std::exchange(init_failure_, std::nullopt); }
 
  private:
+  /// Whether it is about a task; what is not, is taken in here.
+  bool is_answer(worker_slot& slot, int worker, const wire::message& message) {
+    switch (message.kind) {
+    case wire::frame_kind::log_record:
+      replay(slot, message.bytes);
+      return false;
+    case wire::frame_kind::progress:
+      report::apply_progress_change(message.bytes);
+      return false;
+    case wire::frame_kind::log_dropped:
+      tell_dropped(worker, message.bytes);
+      return false;
+    case wire::frame_kind::ready:
+      return false;
+    case wire::frame_kind::init_failed:
+      remember_init_failure(worker, message.bytes);
+      return false;
+    case wire::frame_kind::result:
+    case wire::frame_kind::failure:
+    case wire::frame_kind::skipped:
+      return true;
+    default:
+      throw wire_error("a worker sent a frame of an unknown kind");
+    }
+  }
+
   static void take_failure(int worker, std::uint64_t index, const wire::message& message, answer_sink& sink) {
     wire::reader reader(message.bytes);
     const auto stage = static_cast<task_stage>(reader.get<std::int32_t>());

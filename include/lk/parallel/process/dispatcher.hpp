@@ -29,6 +29,15 @@ class dispatcher {
   const std::deque<worker_slot>& slots() const { return slots_; }
   worker_slot& slot(int worker) { return slots_[static_cast<std::size_t>(worker)]; }
 
+  /// The worker with the oldest task that is not answered: results in order wait for it. Null where there is none.
+  worker_slot* oldest() {
+    worker_slot* found = nullptr;
+    for (worker_slot& slot : slots_)
+      if (slot.has_tasks() && (!found || slot.outstanding().front().ticket < found->outstanding().front().ticket))
+        found = &slot;
+    return found;
+  }
+
   /// The tasks submitted from here on belong to this map and count from 0.
   void begin_map(task_entry entry, std::uint64_t seed) {
     abandon_map();
@@ -48,9 +57,9 @@ class dispatcher {
   std::uint64_t index_of(std::uint64_t ticket) const { return ticket - map_.first_ticket; }
 
   /// Whether submit() may be called.
-  bool has_room() {
+  [[gnu::always_inline]] bool has_room() {
     if (!parked_.empty()) return false;
-    if (batch_left_ > 0 && slots_[target_].has_room()) return true;
+    if (batch_left_ > 0 && target_->has_room()) return true;
     return choose_target();
   }
 
@@ -58,7 +67,7 @@ class dispatcher {
   /// Throws: what encode throws; nothing was sent then, and the task's number is used up.
   template <class Encode> void submit(Encode&& encode) {
     const std::uint64_t ticket = next_ticket_++;
-    auto unfit = slots_[target_].send(ticket, std::forward<Encode>(encode));
+    auto unfit = target_->send(ticket, std::forward<Encode>(encode));
     if (batch_left_ > 0) --batch_left_;
     if (!unfit) return;
     parked_.push_back(std::move(*unfit));
@@ -75,7 +84,7 @@ class dispatcher {
   void send_parked() {
     for (worker_slot& slot : slots_) slot.continue_sending();
     while (!parked_.empty() && choose_target()) {
-      slots_[target_].send(std::move(parked_.front()));
+      target_->send(std::move(parked_.front()));
       parked_.pop_front();
       batch_left_ = 0;
     }
@@ -95,17 +104,20 @@ class dispatcher {
 
  private:
   /// Picks the worker with the fewest tasks and gives it half of what it may still take, so that the choice is not
-  /// made for every small task.
-  bool choose_target() {
+  /// made for every small task; but no more than a part of its ring can hold the results of, or it stands still with a
+  /// full ring until the results of the others, which come first, are taken.
+  [[gnu::noinline]] bool choose_target() {
     batch_left_ = 0;
     std::size_t fewest = SIZE_MAX;
-    for (std::size_t i = 0; i < slots_.size(); ++i) {
-      if (slots_[i].outstanding().size() >= fewest || !slots_[i].has_room()) continue;
-      fewest = slots_[i].outstanding().size();
-      target_ = i;
+    for (worker_slot& slot : slots_) {
+      if (slot.outstanding().size() >= fewest || !slot.has_room()) continue;
+      fewest = slot.outstanding().size();
+      target_ = &slot;
     }
     if (fewest == SIZE_MAX) return false;
-    batch_left_ = std::clamp<std::size_t>((slots_[target_].depth() - fewest) / 2, 1, largest_batch);
+    const std::size_t results_that_fit = target_->channel().results.size() / 4 / (target_->usual_result_bytes() + 1);
+    const std::size_t largest = std::clamp<std::size_t>(results_that_fit, 1, largest_batch);
+    batch_left_ = std::clamp<std::size_t>((target_->depth() - fewest) / 2, 1, largest);
     return true;
   }
 
@@ -116,7 +128,7 @@ class dispatcher {
   map_header map_{};
   std::uint64_t next_ticket_ = 0;
   std::uint64_t first_live_ = 0;
-  std::size_t target_ = 0;
+  worker_slot* target_ = nullptr; ///< whoever gets the next task, while there is something left of the batch
   std::size_t batch_left_ = 0;
 };
 

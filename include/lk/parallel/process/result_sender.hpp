@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include <lk/parallel/base/asymmetric_fence.hpp>
 #include <lk/parallel/base/deadline.hpp>
 #include <lk/parallel/base/fault_point.hpp>
 #include <lk/parallel/report/outlet.hpp>
@@ -34,6 +35,8 @@ class result_sender final : public report::outlet {
       : channel_(channel)
       , page_(&page)
       , host_bell_(&host_bell)
+      , host_fences_for_us_(page.host_fences_for_all.load(std::memory_order_relaxed) != 0 &&
+                            base::asymmetric_fence::join())
       , ring_(channel.results, channel.status->results_produced, channel.host->results_consumed) {}
 
   /// A writer for the result of the task being run; commit() or forget() ends it. Blocks: while the ring is full.
@@ -83,15 +86,33 @@ class result_sender final : public report::outlet {
     }
   }
 
-  /// Wakes the host if it sleeps, once for each of its sleeps: it may take a while until it can run.
+  /// Wakes the host if it sleeps and wants to hear of everything.
   void tell_host() {
-    // seq_cst: the middle of Dekker's argument; pairs with the fence in supervisor::wait.
-    std::atomic_thread_fence(std::memory_order_seq_cst);
-    const auto sleep = page_->host_sleeps.load(std::memory_order_relaxed);
-    if (sleep != 0 && rung_for_.exchange(sleep, std::memory_order_relaxed) != sleep) host_bell_->ring();
+    if (const auto sleep = sleep_of_host(); (sleep & 1) != 0) wake_host(sleep);
+  }
+  /// The same, also where it wants to hear of workers that have got so far. Units: a position of the task ring.
+  void tell_host(std::uint64_t tasks_consumed) {
+    const auto sleep = sleep_of_host();
+    if (sleep == 0) return;
+    const bool is_short = tasks_consumed >= channel_.host->refill_at.load(std::memory_order_relaxed);
+    if (is_short || (sleep & 1) != 0) wake_host(sleep);
   }
 
  private:
+  std::uint32_t sleep_of_host() const {
+    // The middle of Dekker's argument; pairs with the fences in supervisor::wait and sleep.
+    if (host_fences_for_us_)
+      base::asymmetric_fence::light();
+    else
+      std::atomic_thread_fence(std::memory_order_seq_cst);
+    return page_->host_sleeps.load(std::memory_order_acquire);
+  }
+
+  /// Once for each of its sleeps: it may take a while until it can run.
+  void wake_host(std::uint32_t sleep) {
+    if (rung_for_.exchange(sleep, std::memory_order_relaxed) != sleep) host_bell_->ring();
+  }
+
   static constexpr auto patience_with_host = std::chrono::milliseconds(100);
   static constexpr std::size_t most_deferred_bytes = std::size_t{1} << 20;
 
@@ -141,13 +162,12 @@ class result_sender final : public report::outlet {
   }
 
   template <class Sleep> void wait_for_room(std::size_t bytes, Sleep&& sleep) {
+    if (const auto of_host = sleep_of_host(); of_host != 0) wake_host(of_host);
     const auto seen = channel_.host->bell.state();
-    channel_.status->sleeps.fetch_add(1, std::memory_order_relaxed);
-    // seq_cst: pairs with the fence in worker_slot::wake_if_asleep.
-    std::atomic_thread_fence(std::memory_order_seq_cst);
+    channel_.status->sleep_begins(true);
     LK_PARALLEL_FAULT_POINT("waiting_for_room");
     if (!ring_.reserve(bytes)) sleep(seen);
-    channel_.status->sleeps.fetch_sub(1, std::memory_order_relaxed);
+    channel_.status->sleep_ended(true);
   }
 
   static wire::frame_kind kind_of(report::record_kind what) {
@@ -172,6 +192,7 @@ class result_sender final : public report::outlet {
   shm::channel channel_;
   const shm::pool_page* page_;
   const shm::event_bell* host_bell_;
+  const bool host_fences_for_us_;
   std::recursive_mutex lock_;
   shm::ring_writer ring_;
   std::optional<wire::writer> writer_;

@@ -22,6 +22,7 @@
 #include <lk/parallel/process/answers.hpp>
 #include <lk/parallel/process/crash_report.hpp>
 #include <lk/parallel/process/dispatcher.hpp>
+#include <lk/parallel/process/host_sleep.hpp>
 #include <lk/parallel/process/loss.hpp>
 #include <lk/parallel/process/orphans.hpp>
 #include <lk/parallel/process/zygote.hpp>
@@ -82,13 +83,22 @@ class supervisor {
   bool has_room() { return zygote_ && dispatcher_.has_room(); }
   template <class Encode> void submit(Encode&& encode) { dispatcher_.submit(std::forward<Encode>(encode)); }
 
-  /// Takes in whatever has arrived. Does not wait.
+  /// Takes in what has arrived, but for what had better stay on the rings for now: it is in nobody's way there, and in
+  /// less memory. Does not wait.
   /// Throws: worker_lost where the pool cannot go on, resource_error.
-  void pump(answer_sink& sink) {
+  template <class Sink> void pump(Sink& sink) {
     require_zygote();
     dispatcher_.publish();
     hear_news(sink);
-    for (int worker = 0; worker < n_workers(); ++worker) drain(worker, sink);
+    const bool all = std::exchange(take_all_, false) || !sink.takes_in_order();
+    const worker_slot* const oldest = dispatcher_.oldest();
+    const auto is_enough = [&] { return sink.has_enough(); };
+    for (int worker = 0; oldest && worker < n_workers(); ++worker)
+      if (&dispatcher_.slot(worker) == oldest) drain(worker, sink, is_enough);
+    for (int worker = 0; worker < n_workers(); ++worker) {
+      const worker_slot& slot = dispatcher_.slot(worker);
+      if (&slot != oldest && (all || slot.is_pressing())) drain(worker, sink, is_enough);
+    }
     dispatcher_.send_parked();
     dispatcher_.publish();
   }
@@ -97,14 +107,13 @@ class supervisor {
   /// The zygote's death ends the wait.
   void wait(const std::atomic<bool>& interrupted, const base::deadline& limit = base::deadline::never()) {
     dispatcher_.publish();
-    const auto awaited = [&] { return something_arrived() || interrupted.load(std::memory_order_relaxed); };
-    if (base::spin_until(awaited)) return;
-    if (++n_sleeps_ == 0) n_sleeps_ = 1;
-    memory_.page().host_sleeps.store(n_sleeps_, std::memory_order_relaxed);
-    // seq_cst: the middle of Dekker's argument; pairs with the fence in result_sender::tell_host.
-    std::atomic_thread_fence(std::memory_order_seq_cst);
-    if (!awaited()) sleep(limit);
-    memory_.page().host_sleeps.store(0, std::memory_order_relaxed);
+    const auto is_interrupted = [&] { return interrupted.load(std::memory_order_relaxed) || has_news(); };
+    const auto something_pressing = [&] { return is_interrupted() || something_is_pressing(); };
+    if (base::spin_until(something_pressing)) return;
+    for (worker_slot& slot : dispatcher_.slots()) slot.ask_for_word();
+    const auto anything = [&] { return is_interrupted() || something_arrived(); };
+    const auto until_told = [&](const base::deadline& at_last) { return sleep_until_told(at_last); };
+    take_all_ = sleep_.sleep(limit, something_pressing, anything, until_told);
   }
 
   /// Ends all workers and the zygote. Blocks: for the grace of running tasks, then as long as the kernel needs.
@@ -146,29 +155,42 @@ class supervisor {
     }
   }
 
-  bool something_arrived() {
-    auto& slots = dispatcher_.slots();
-    return memory_.page().news_sent.load(std::memory_order_acquire) != news_heard_ ||
-           std::any_of(slots.begin(), slots.end(), [](worker_slot& slot) { return slot.has_arrivals(); });
+  bool has_news() const { return memory_.page().news_sent.load(std::memory_order_acquire) != news_heard_; }
+
+  bool something_arrived() const {
+    const auto& slots = dispatcher_.slots();
+    return std::any_of(slots.begin(), slots.end(), [](const worker_slot& slot) { return slot.has_arrivals(); });
   }
 
-  void sleep(const base::deadline& limit) {
+  /// Of what has arrived, what pump() would take in though it need not take all.
+  bool something_is_pressing() {
+    const worker_slot* const oldest = dispatcher_.oldest();
+    const auto& slots = dispatcher_.slots();
+    return (oldest && oldest->has_arrivals()) ||
+           std::any_of(slots.begin(), slots.end(), [](const worker_slot& slot) { return slot.is_pressing(); });
+  }
+
+  /// Whether somebody told; false at the limit.
+  bool sleep_until_told(const base::deadline& limit) {
     pollfd watched[] = {{bell_.fd(), POLLIN, 0}, {zygote_->control_fd(), POLLIN, 0}, {zygote_->pidfd(), POLLIN, 0}};
     LK_PARALLEL_FAULT_POINT("host_waits");
-    if (::poll(watched, 3, limit.poll_timeout()) < 0) return; // EINTR: the caller looks around and comes back
+    const int n_told = ::poll(watched, 3, limit.poll_timeout());
+    if (n_told < 0) return true; // EINTR: the caller looks around and comes back
     if (watched[0].revents != 0) bell_.silence();
     if (watched[1].revents != 0 || watched[2].revents != 0) look_at_socket_ = true;
     if (watched[2].revents != 0) zygote_ended_ = true;
+    return n_told > 0;
   }
 
   // --- answers
 
-  void drain(int worker, answer_sink& sink) {
+  template <class Sink, class Enough> void drain(int worker, Sink& sink, Enough&& is_enough) {
     worker_slot& slot = dispatcher_.slot(worker);
     if (slot.broke_protocol) return;
     try {
       slot.learn_consumed();
-      while (slot.next_message([&](const wire::message& message) { answers_.take(slot, worker, message, sink); })) {
+      while (!is_enough() &&
+             slot.next_message([&](const wire::message& message) { answers_.take(slot, worker, message, sink); })) {
       }
     } catch (const wire_error&) {
       slot.broke_protocol = true; // judged when its death is reported
@@ -182,7 +204,7 @@ class supervisor {
 
   void hear_news(answer_sink& sink) {
     // acquire: pairs with the release in zygote_life::tell.
-    if (memory_.page().news_sent.load(std::memory_order_acquire) == news_heard_ && !look_at_socket_) return;
+    if (!has_news() && !look_at_socket_) return;
     look_at_socket_ = false;
     while (true) {
       const auto [received, state] = zygote_->try_receive();
@@ -217,7 +239,7 @@ class supervisor {
   void bury(int worker, const worker_end& end, answer_sink& sink) {
     std::exception_ptr sink_threw;
     try {
-      drain(worker, sink);
+      drain(worker, sink, [] { return false; });
     } catch (...) {
       sink_threw = std::current_exception(); // the dead must be buried all the same
     }
@@ -291,9 +313,10 @@ class supervisor {
   dispatcher dispatcher_;
   answers answers_{dispatcher_};
   std::uint64_t workers_started_ = 0;
-  std::uint32_t n_sleeps_ = 0;
+  host_sleep sleep_{memory_.page()};
   std::uint32_t news_heard_ = 1; ///< the hello was heard by the zygote's constructor
   bool look_at_socket_ = false;
+  bool take_all_ = false; ///< at the next pump()
   bool zygote_ended_ = false;
   int n_forking_ = 0;       ///< workers asked for and not heard of
   int deaths_in_a_row_ = 0; ///< that no task is to blame for, with no task answered between them

@@ -60,7 +60,7 @@ class worker_loop {
     }
     ring_.pop();
     ring_.publish();
-    if (flags.more()) sender_.tell_host(); // it may be waiting for room for the next piece
+    sender_.tell_host(ring_.position());
   }
 
   void run_task(std::uint64_t ticket, int attempt, std::span<const std::byte> argument) {
@@ -109,12 +109,10 @@ class worker_loop {
     busy_since_ = {};
     if (base::spin_until([&] { return ring_.has_frames() || told_to_stop(); })) return;
     const auto seen = channel_.host->bell.state();
-    channel_.status->sleeps.fetch_add(1, std::memory_order_relaxed);
-    // seq_cst: pairs with the fence in worker_slot::wake_if_asleep.
-    std::atomic_thread_fence(std::memory_order_seq_cst);
+    channel_.status->sleep_begins(false);
     LK_PARALLEL_FAULT_POINT("waiting_for_task");
     if (!ring_.has_frames() && !told_to_stop()) channel_.host->bell.wait(seen);
-    channel_.status->sleeps.fetch_sub(1, std::memory_order_relaxed);
+    channel_.status->sleep_ended(false);
   }
 
   /// Reading the clock for every task would cost more than a small task does.

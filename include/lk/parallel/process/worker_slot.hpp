@@ -8,7 +8,6 @@
 #include <cstdint>
 #include <cstring>
 #include <deque>
-#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -19,6 +18,7 @@
 #include <sys/types.h>
 
 #include <lk/parallel/base/queue_depth.hpp>
+#include <lk/parallel/process/sent_tasks.hpp>
 #include <lk/parallel/process/worker_spec.hpp>
 #include <lk/parallel/shm/channel.hpp>
 #include <lk/parallel/wire/frame.hpp>
@@ -28,22 +28,6 @@
 // host's heap, so that they can be sent again to another worker.
 
 namespace lk::parallel::process {
-
-/// A task that has to be sent (again), with its encoded argument.
-struct parked_task {
-  std::uint64_t ticket;
-  int attempt; ///< from 1
-  std::vector<std::byte> argument;
-};
-
-/// A task that a worker has and has not answered yet.
-struct sent_task {
-  std::uint64_t ticket;
-  int attempt;
-  std::uint64_t ring_end;                          ///< position of the task ring behind its last frame
-  std::span<const std::byte> in_ring;              ///< the argument, if it went in one frame
-  std::unique_ptr<std::vector<std::byte>> on_heap; ///< the argument, if it went in pieces
-};
 
 enum class slot_state { vacant, forking, running };
 
@@ -56,16 +40,19 @@ class worker_slot {
   bool broke_protocol = false;
 
   const shm::channel& channel() const { return channel_; }
-  const std::deque<sent_task>& outstanding() const { return outstanding_; }
+  const sent_tasks& outstanding() const { return outstanding_; }
   bool has_tasks() const { return !outstanding_.empty(); }
   /// As the worker says, just now.
   bool is_at_work() const { return has_tasks() && channel_.status->started.load(std::memory_order_relaxed) != 0; }
   std::size_t depth() const { return depth_.get(); }
 
-  /// Whether another task may be sent now.
-  bool has_room() {
-    if (state == slot_state::vacant || sending_ || outstanding_.size() >= depth_.get()) return false;
-    return reserve_for_task();
+  /// Whether another task may be sent now. Once the queue is full there is no room until half of it is answered: a
+  /// worker that is faster than the host would else be woken for every few tasks.
+  [[gnu::always_inline]] bool has_room() {
+    if (state == slot_state::vacant || sending_) return false;
+    const std::size_t most = is_filling_ ? depth_.get() : depth_.get() / 2 + 1;
+    if (outstanding_.size() >= most) return is_filling_ = false;
+    return is_filling_ = reserve_for_task();
   }
 
   void new_map(const map_header& map) {
@@ -98,11 +85,7 @@ class worker_slot {
         return commit(task.ticket, task.attempt, bytes);
       }
     }
-    outstanding_.push_back({task.ticket,
-                            task.attempt,
-                            tasks_->position(),
-                            {},
-                            std::make_unique<std::vector<std::byte>>(std::move(task.argument))});
+    outstanding_.push_on_heap(std::move(task), tasks_->position());
     sending_ = true;
     sent_bytes_ = 0;
     continue_sending();
@@ -111,19 +94,20 @@ class worker_slot {
   /// Goes on with a message that travels in pieces, as far as the ring has room.
   void continue_sending() {
     if (!sending_) return;
-    sent_task& task = outstanding_.back();
+    const sent_task& task = outstanding_.back();
+    const std::vector<std::byte>& argument = outstanding_.newest_argument();
     if (outstanding_.size() == 1) reuse_what_was_read();
     const std::size_t largest = shm::largest_payload(tasks_->capacity()) / 2;
-    while (sent_bytes_ < task.on_heap->size()) {
-      const std::size_t bytes = std::min(largest, task.on_heap->size() - sent_bytes_);
+    while (sent_bytes_ < argument.size()) {
+      const std::size_t bytes = std::min(largest, argument.size() - sent_bytes_);
       const auto room = tasks_->reserve(bytes);
       if (!room) return;
-      std::memcpy(room->data(), task.on_heap->data() + sent_bytes_, bytes);
+      std::memcpy(room->data(), argument.data() + sent_bytes_, bytes);
       sent_bytes_ += bytes;
-      const bool more = sent_bytes_ < task.on_heap->size();
+      const bool more = sent_bytes_ < argument.size();
       tasks_->commit(wire::code(wire::frame_kind::task), task.ticket, bytes,
                      wire::frame_flags(task.attempt, more).bits());
-      task.ring_end = tasks_->position();
+      outstanding_.newest_reaches(tasks_->position());
       unpublished_ = true;
     }
     sending_ = false;
@@ -144,40 +128,58 @@ class worker_slot {
 
   /// The oldest outstanding task has been answered: its bytes may be overwritten.
   void answered() {
-    freed_.bytes.store(outstanding_.front().ring_end, std::memory_order_relaxed);
-    last_answered_ = outstanding_.front().ticket + 1;
+    const sent_task& task = outstanding_.front();
+    freed_.bytes.store(task.ring_end, std::memory_order_relaxed);
+    last_answered_ = task.ticket + 1;
     outstanding_.pop_front();
     ++n_answered_;
   }
   std::uint64_t n_answered() const { return n_answered_; } ///< by this worker process
+
+  /// The worker is to tell a host that sleeps when half of what it has is done, or half of its ring is full.
+  void ask_for_word() {
+    std::uint64_t at = 0; // at anything
+    if (!outstanding_.empty() && !sending_) {
+      const std::size_t results_in_half = channel_.results.size() / 2 / (usual_result_bytes_ + 1);
+      at = outstanding_[std::min((outstanding_.size() - 1) / 2, results_in_half)].ring_end;
+    }
+    channel_.host->refill_at.store(at, std::memory_order_relaxed);
+  }
 
   /// Makes what was sent visible, and wakes the worker if it sleeps.
   void publish_tasks() {
     if (!unpublished_) return;
     unpublished_ = false;
     tasks_->publish();
-    wake_if_asleep();
+    wake(channel_.status->sleeps);
   }
 
-  void wake_if_asleep() {
-    // seq_cst: the middle of Dekker's argument; pairs with the fences in worker_loop::rest and result_sender::reserve.
+  /// Where as many as `sleepers` says are asleep, if any. Once for each sleep: it may take a while until it can run.
+  void wake(const std::atomic<std::uint32_t>& sleepers) {
+    // seq_cst: the middle of Dekker's argument; pairs with the fence in status_line::sleep_begins.
     std::atomic_thread_fence(std::memory_order_seq_cst);
-    if (channel_.status->sleeps.load(std::memory_order_relaxed) != 0) channel_.host->bell.ring();
+    if (sleepers.load(std::memory_order_acquire) == 0) return;
+    const auto begun = channel_.status->sleeps_begun.load(std::memory_order_relaxed);
+    if (std::exchange(rung_for_, begun) != begun) channel_.host->bell.ring();
   }
 
   /// Hands the oldest wire::message to fn. False where there is none.
   /// Throws: wire_error where the worker has written what cannot be true; what fn throws.
-  template <class Fn> bool next_message(Fn&& fn) {
+  template <class Fn> [[gnu::always_inline]] bool next_message(Fn&& fn) {
     while (const auto frame = results_->peek()) {
-      const auto [header, payload] = *frame;
-      const wire::seal sealed(header.ticket);
-      const auto whole =
-          result_pieces_.add(header.kind, sealed.ticket(), wire::frame_flags(header.flags).more(), payload);
-      if (!sealed.is_whole(header.kind, header.flags, payload)) throw wire_error("a worker's frame was written over");
+      const auto kind = frame->header.kind, flags = frame->header.flags;
+      const wire::seal sealed(frame->header.ticket);
+      small_payload copy;
+      const auto payload = copy.of(frame->payload);
+      if (!sealed.is_whole(kind, flags, payload)) throw wire_error("a worker's frame was written over");
       results_->pop(); // its memory stays as it is until free_results()
-      if (whole) {
-        const bool is_copy = whole->data() != payload.data();
-        fn(wire::message{static_cast<wire::frame_kind>(header.kind), header.flags, sealed, *whole, is_copy});
+      if (!wire::frame_flags(flags).more() && result_pieces_.is_empty()) [[likely]] {
+        const bool is_copy = payload.data() != frame->payload.data();
+        fn(wire::message{static_cast<wire::frame_kind>(kind), flags, sealed, payload, is_copy});
+        return true;
+      }
+      if (const auto whole = take_piece(kind, flags, sealed, payload)) {
+        fn(wire::message{static_cast<wire::frame_kind>(kind), flags, sealed, *whole, true});
         result_pieces_.release();
         return true;
       }
@@ -186,12 +188,25 @@ class worker_slot {
     return false;
   }
 
+  /// Of the results that this worker has sent lately. Units: bytes.
+  std::size_t usual_result_bytes() const { return usual_result_bytes_; }
+  void learn_result_bytes(std::size_t bytes) { usual_result_bytes_ = (usual_result_bytes_ + bytes) / 2; }
+
   /// Gives the ring room of everything taken so far back to the worker.
   void free_results() {
     if (results_->position() == freed_results_) return;
     freed_results_ = results_->position();
     results_->publish();
-    wake_if_asleep();
+    wake(channel_.status->sleeps_for_room);
+  }
+
+  /// Whether it is short of tasks, as it says, or has a message in part only: the host should take in what it has sent,
+  /// though results of others come first.
+  bool is_pressing() const {
+    if (sending_) return true;
+    if (outstanding_.empty() || !has_arrivals()) return false;
+    const auto consumed = channel_.status->tasks_consumed.bytes.load(std::memory_order_relaxed);
+    return consumed >= outstanding_[(outstanding_.size() - 1) / 2].ring_end;
   }
 
   /// Whether next_message() or continue_sending() would find something to do.
@@ -236,29 +251,43 @@ class worker_slot {
 
   /// After the worker's death: what it had not answered, oldest first, and the rings as new.
   std::deque<parked_task> clear() {
-    std::deque<parked_task> unanswered;
-    for (sent_task& task : outstanding_) {
-      if (task.on_heap)
-        unanswered.push_back({task.ticket, task.attempt, std::move(*task.on_heap)});
-      else
-        unanswered.push_back({task.ticket, task.attempt, {task.in_ring.begin(), task.in_ring.end()}});
-    }
+    std::deque<parked_task> unanswered = outstanding_.take_all();
     attach();
     return unanswered;
   }
 
  private:
+  [[gnu::noinline]] std::optional<std::span<const std::byte>>
+  take_piece(std::uint16_t kind, std::uint16_t flags, wire::seal sealed, std::span<const std::byte> payload) {
+    return result_pieces_.add(kind, sealed.ticket(), wire::frame_flags(flags).more(), payload);
+  }
+
+  /// A short payload is looked at in a copy of its own, which is cheaper than to look twice at what may change.
+  class small_payload {
+   public:
+    std::span<const std::byte> of(std::span<const std::byte> payload) {
+      if (payload.empty() || payload.size() > sizeof bytes_) return payload;
+      std::memcpy(bytes_, payload.data(), payload.size());
+      asm volatile("" : : "r"(bytes_) : "memory"); // from here on nobody goes back to the source
+      return {bytes_, payload.size()};
+    }
+
+   private:
+    std::byte bytes_[128];
+  };
+
   void attach() {
     channel_.reset();
     freed_.bytes.store(0, std::memory_order_relaxed);
     tasks_.emplace(channel_.tasks, channel_.host->tasks_produced, freed_);
     results_.emplace(channel_.results, channel_.status->results_produced, channel_.host->results_consumed);
     result_pieces_.reset();
-    outstanding_.clear();
+    outstanding_ = {};
     sending_ = unpublished_ = map_announced_ = broke_protocol = false;
     seen_tasks_ = seen_busy_ = seen_consumed_ = freed_results_ = 0;
     depth_ = {};
     last_answered_ = n_answered_ = 0;
+    rung_for_ = 0;
     last_log_lines_.clear();
     state = slot_state::vacant;
     pid = 0;
@@ -279,15 +308,15 @@ class worker_slot {
     reserved_ = *tasks_->reserve(usual_task_bytes_);
   }
 
-  bool reserve_for_task() {
+  [[gnu::always_inline]] bool reserve_for_task() {
     const auto room = tasks_->reserve(usual_task_bytes_ + (map_announced_ ? 0 : shm::frame_bytes(sizeof map_)));
-    if (room) reserved_ = *room;
+    if (room) reserved_ = {room->data(), room->size()}; // copied as a whole it would take the way through memory
     return room.has_value();
   }
 
   void commit(std::uint64_t ticket, int attempt, std::size_t bytes) {
     tasks_->commit(wire::code(wire::frame_kind::task), ticket, bytes, wire::frame_flags(attempt, false).bits());
-    outstanding_.push_back({ticket, attempt, tasks_->position(), reserved_.first(bytes), nullptr});
+    outstanding_.push_in_ring(ticket, attempt, tasks_->position(), reserved_.first(bytes));
     usual_task_bytes_ = std::min(std::max(bytes, usual_task_bytes_ / 2), shm::largest_payload(tasks_->capacity()) / 2);
     unpublished_ = true;
   }
@@ -298,17 +327,19 @@ class worker_slot {
   std::optional<shm::ring_writer> tasks_;
   std::optional<shm::ring_reader> results_;
   wire::assembler result_pieces_;
-  std::deque<sent_task> outstanding_;
+  sent_tasks outstanding_;
   std::span<std::byte> reserved_;
-  std::size_t usual_task_bytes_ = 64;
+  std::size_t usual_task_bytes_ = 64, usual_result_bytes_ = 0;
   base::queue_depth depth_;
   std::uint64_t seen_tasks_ = 0, seen_busy_ = 0;
   std::uint64_t seen_consumed_ = 0; ///< the worker's last known claim, while a message travels in pieces
   std::uint64_t freed_results_ = 0;
   std::uint64_t last_answered_ = 0; ///< ticket + 1; 0: none
   std::uint64_t n_answered_ = 0;
+  std::uint32_t rung_for_ = 0; ///< number of the worker's sleep that the bell was rung for last
   std::deque<std::string> last_log_lines_;
   std::size_t sent_bytes_ = 0;
+  bool is_filling_ = true; ///< until there is no room any more
   bool sending_ = false, unpublished_ = false, map_announced_ = false;
 };
 

@@ -20,10 +20,12 @@
 #include <lk/parallel/process/control_socket.hpp>
 #include <lk/parallel/process/exit_status.hpp>
 #include <lk/parallel/process/fork.hpp>
+#include <lk/parallel/process/fork_advice.hpp>
 #include <lk/parallel/process/hygiene.hpp>
 #include <lk/parallel/process/kept_stacks.hpp>
 #include <lk/parallel/process/worker_spec.hpp>
 #include <lk/parallel/process/zygote_main.hpp>
+#include <lk/parallel/report/library_log.hpp>
 #include <lk/parallel/report/registry_lock.hpp>
 #include <lk/parallel/shm/channel.hpp>
 
@@ -41,7 +43,10 @@ class zygote {
     constexpr int most_attempts = 24;
     for (int attempt = 1; attempt <= most_attempts; ++attempt) {
       const auto fork_time = fork_once(spec, memory, host_bell);
-      if (wait_for_hello(attempt * std::chrono::milliseconds(50) + fork_time)) return;
+      if (wait_for_hello(attempt * std::chrono::milliseconds(50) + fork_time)) {
+        tell_of_slow_fork(fork_time);
+        return;
+      }
       end_now();
     }
     const auto step = static_cast<launch_step>(memory.page().launch_step.load(std::memory_order_relaxed));
@@ -84,6 +89,13 @@ class zygote {
   }
 
  private:
+  static void tell_of_slow_fork(std::chrono::nanoseconds fork_time) {
+    if (fork_time < long_fork) return;
+    const auto advice =
+        fork_advice(fork_time, page_table_bytes(base::read_small_file("/proc/self/status").value_or("")));
+    if (advice) report::library_logger()->info(*advice);
+  }
+
   std::chrono::nanoseconds fork_once(const pool_spec& spec, const shm::pool_memory& memory,
                                      const shm::event_bell& host_bell) {
     auto [host_end, zygote_end] = make_control_sockets();

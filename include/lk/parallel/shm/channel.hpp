@@ -8,6 +8,7 @@
 #include <new>
 #include <span>
 
+#include <lk/parallel/base/asymmetric_fence.hpp>
 #include <lk/parallel/shm/doorbell.hpp>
 #include <lk/parallel/shm/ring.hpp>
 #include <lk/parallel/shm/segment.hpp>
@@ -21,7 +22,11 @@ namespace lk::parallel::shm {
 
 /// Written by the host (`host_sleeps`) and by the zygote (the rest); workers only read it.
 struct pool_page {
-  alignas(64) std::atomic<std::uint32_t> host_sleeps{0}; ///< number of the sleep the host is going into; 0: awake
+  /// Number of the sleep the host is going into; 0: awake. Odd: it wants to hear of everything. Even: it looks around
+  /// by itself soon, and wants to hear only of workers that come to their host_line::refill_at.
+  alignas(64) std::atomic<std::uint32_t> host_sleeps{0};
+  /// Whether the host has the kernel put its fence into the workers as well, before it sleeps for long. Set once.
+  std::atomic<std::uint32_t> host_fences_for_all{0};
   alignas(64) std::atomic<std::uint32_t> launch_step{0}; ///< last step the zygote reached, for the error message
   std::atomic<std::uint32_t> news_sent{0};               ///< messages it has, or will, put on the control socket
 };
@@ -30,6 +35,8 @@ struct pool_page {
 struct host_line {
   ring_position tasks_produced;
   ring_position results_consumed;
+  /// Position of the task ring from which on the worker's queue is short enough for the host to be told.
+  alignas(64) std::atomic<std::uint64_t> refill_at{0};
   alignas(64) futex_bell bell;
   std::atomic<std::uint32_t> stop{0};                          ///< leave the loop
   alignas(64) std::atomic<std::uint64_t> first_live_ticket{0}; ///< tasks before it are abandoned
@@ -50,10 +57,13 @@ struct status_line {
   ring_position tasks_consumed;
   ring_position results_produced;
   alignas(64) std::atomic<std::uint32_t> sleeps{0};  ///< number of its threads that are about to wait on the bell
+  std::atomic<std::uint32_t> sleeps_for_room{0};     ///< number of those that wait for room on the result ring
+  std::atomic<std::uint32_t> sleeps_begun{0};        ///< since the worker began
   alignas(64) std::atomic<std::uint64_t> started{0}; ///< ticket + 1 of the task being run, 0 between tasks
   std::atomic<std::uint64_t> not_started{~0ULL};     ///< ~started, so that a stray write over both is noticed
-  std::atomic<std::uint64_t> tasks_finished{0};      ///< since the worker began
-  std::atomic<std::uint64_t> busy_ns{0};             ///< time spent on those, not counting waits
+  // Apart from what is written for each task, since the host reads these now and then.
+  alignas(64) std::atomic<std::uint64_t> tasks_finished{0}; ///< since the worker began
+  std::atomic<std::uint64_t> busy_ns{0};                    ///< time spent on those, not counting waits
   crash_record crash;
 
   /// Threads: the worker's main one, as for the next two.
@@ -65,6 +75,19 @@ struct status_line {
   void attempt_ended() {
     started.store(0, std::memory_order_relaxed);
     not_started.store(~0ULL, std::memory_order_release);
+  }
+  /// Around a wait on the bell: for a task, or for room on the result ring. Threads: any of the worker.
+  void sleep_begins(bool for_room) {
+    sleeps_begun.fetch_add(1, std::memory_order_relaxed);
+    // release: who sees that somebody sleeps sees which sleep it is.
+    if (for_room) sleeps_for_room.fetch_add(1, std::memory_order_release);
+    sleeps.fetch_add(1, std::memory_order_release);
+    // seq_cst: pairs with the fence in worker_slot::wake.
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+  }
+  void sleep_ended(bool for_room) {
+    sleeps.fetch_sub(1, std::memory_order_relaxed);
+    if (for_room) sleeps_for_room.fetch_sub(1, std::memory_order_relaxed);
   }
   bool waits_for_host() const {
     constexpr std::uint32_t most_threads = 65536; // no worker has more: somebody wrote over it
@@ -106,6 +129,7 @@ class pool_memory {
       , result_ring_bytes_(round_up(result_ring_bytes, page_bytes()))
       , memory_(page_bytes() + channel_bytes() * static_cast<std::size_t>(n_workers)) {
     new (memory_.bytes().data()) pool_page;
+    page().host_fences_for_all.store(base::asymmetric_fence::heavy() ? 1 : 0, std::memory_order_relaxed);
     for (int worker = 0; worker < n_workers; ++worker) at(worker).reset();
   }
 

@@ -1,6 +1,7 @@
 // lk-parallel | SPDX-License-Identifier: MIT
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -21,6 +22,13 @@ struct frame_header {
   std::uint64_t ticket;
 };
 static_assert(sizeof(frame_header) == 16);
+static_assert(std::endian::native == std::endian::little, "headers are read as two words");
+
+/// From the two words that a header consists of: so the compiler keeps its parts in registers.
+constexpr frame_header unpacked(std::uint64_t first, std::uint64_t second) {
+  return {static_cast<std::uint32_t>(first), static_cast<std::uint16_t>(first >> 32),
+          static_cast<std::uint16_t>(first >> 48), second};
+}
 
 inline constexpr std::size_t frame_alignment = 8;
 

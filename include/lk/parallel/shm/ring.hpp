@@ -26,6 +26,22 @@ struct alignas(64) ring_position {
 };
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 
+/// How far one end has come: bytes since the ring was made, and where in the memory that is. Steps never cross the end.
+class ring_place {
+ public:
+  std::uint64_t position() const { return position_; }
+  std::size_t offset() const { return offset_; }
+  void advance(std::size_t bytes, std::size_t ring_bytes) {
+    position_ += bytes;
+    offset_ += bytes;
+    if (offset_ == ring_bytes) offset_ = 0; // no division: this is done for every frame
+  }
+
+ private:
+  std::uint64_t position_ = 0;
+  std::size_t offset_ = 0;
+};
+
 /// The largest payload that is certain to find room in an empty ring of that size, wherever its positions stand.
 constexpr std::size_t largest_payload(std::size_t ring_bytes) { return ring_bytes / 2 - sizeof(frame_header); }
 
@@ -41,7 +57,7 @@ class ring_writer {
 
   /// Room for a payload of at least min_bytes in one piece: as much as there is, or nothing. Ends with commit() or is
   /// forgotten.
-  std::optional<std::span<std::byte>> reserve(std::size_t min_bytes) {
+  [[gnu::always_inline]] std::optional<std::span<std::byte>> reserve(std::size_t min_bytes) {
     const std::size_t need = frame_bytes(min_bytes);
     if (auto room = room_at_position(need)) return room;
     // acquire: pairs with the release in ring_reader::publish; without it we could overwrite bytes still being read.
@@ -50,29 +66,28 @@ class ring_writer {
   }
 
   /// Makes a frame of the first payload_bytes of what reserve() gave. The other end sees it after publish().
-  void commit(std::uint16_t kind, std::uint64_t ticket, std::size_t payload_bytes, std::uint16_t flags = 0) {
+  [[gnu::always_inline]] void commit(std::uint16_t kind, std::uint64_t ticket, std::size_t payload_bytes,
+                                     std::uint16_t flags = 0) {
     assert(kind != frame_header::skip);
     const frame_header header{static_cast<std::uint32_t>(payload_bytes), kind, flags, ticket};
-    std::memcpy(memory_.data() + offset(), &header, sizeof header);
-    position_ += frame_bytes(payload_bytes);
+    std::memcpy(memory_.data() + place_.offset(), &header, sizeof header);
+    place_.advance(frame_bytes(payload_bytes), memory_.size());
   }
 
   void publish() {
     // release: pairs with the acquire in ring_reader::peek; without it the length could be seen before the bytes.
-    produced_->bytes.store(position_, std::memory_order_release);
+    produced_->bytes.store(place_.position(), std::memory_order_release);
   }
 
-  std::uint64_t position() const { return position_; }
+  std::uint64_t position() const { return place_.position(); }
   std::size_t capacity() const { return memory_.size(); }
 
  private:
-  std::size_t offset() const { return static_cast<std::size_t>(position_ % memory_.size()); }
-
-  std::optional<std::span<std::byte>> room_at_position(std::size_t need) {
-    const std::size_t used = static_cast<std::size_t>(position_ - seen_consumed_);
+  [[gnu::always_inline]] std::optional<std::span<std::byte>> room_at_position(std::size_t need) {
+    const std::size_t used = static_cast<std::size_t>(place_.position() - seen_consumed_);
     if (used > memory_.size()) throw wire_error("the reader of a ring claims to have read more than was written");
     std::size_t free = memory_.size() - used;
-    const std::size_t to_end = memory_.size() - offset();
+    const std::size_t to_end = memory_.size() - place_.offset();
     if (to_end < need) {
       if (free < to_end + need) return std::nullopt;
       write_skip(to_end);
@@ -80,20 +95,20 @@ class ring_writer {
     } else if (free < need) {
       return std::nullopt;
     }
-    const std::size_t piece = std::min(free, memory_.size() - offset());
-    return memory_.subspan(offset() + sizeof(frame_header), piece - sizeof(frame_header));
+    const std::size_t piece = std::min(free, memory_.size() - place_.offset());
+    return memory_.subspan(place_.offset() + sizeof(frame_header), piece - sizeof(frame_header));
   }
 
   void write_skip(std::size_t to_end) {
     const frame_header header{static_cast<std::uint32_t>(to_end), frame_header::skip, 0, 0};
-    std::memcpy(memory_.data() + offset(), &header, frame_alignment);
-    position_ += to_end;
+    std::memcpy(memory_.data() + place_.offset(), &header, frame_alignment);
+    place_.advance(to_end, memory_.size());
   }
 
   std::span<std::byte> memory_;
   ring_position* produced_;
   const ring_position* consumed_;
-  std::uint64_t position_ = 0;
+  ring_place place_;
   std::uint64_t seen_consumed_ = 0;
 };
 
@@ -107,55 +122,57 @@ class ring_reader {
 
   /// The oldest frame not yet popped. Lifetime: its payload until publish() after pop().
   /// Throws: wire_error where positions or lengths cannot be true.
-  std::optional<frame> peek() {
+  [[gnu::always_inline]] std::optional<frame> peek() {
     while (true) {
-      if (position_ == seen_produced_ && !look_for_more()) return std::nullopt;
-      const auto available = static_cast<std::size_t>(seen_produced_ - position_);
-      const std::size_t at = static_cast<std::size_t>(position_ % memory_.size());
+      if (place_.position() == seen_produced_ && !look_for_more()) return std::nullopt;
+      const auto available = static_cast<std::size_t>(seen_produced_ - place_.position());
+      const std::size_t at = place_.offset();
       const std::size_t to_end = memory_.size() - at;
-      const frame_header header = read_header(at, std::min(available, to_end));
+      const frame_header header = read_header(memory_.data() + at, std::min(available, to_end));
       if (header.kind == frame_header::skip) {
         if (header.payload_bytes != to_end || to_end > available) throw wire_error("a skip frame has a wrong length");
-        position_ += to_end;
+        place_.advance(to_end, memory_.size());
         continue;
       }
       const std::size_t whole = frame_bytes(header.payload_bytes);
       if (whole > available || whole > to_end) throw wire_error("a frame is longer than what was written");
-      frame_end_ = position_ + whole;
+      frame_bytes_ = whole;
       return frame{header, memory_.subspan(at + sizeof header, header.payload_bytes)};
     }
   }
 
   /// Steps over the frame that peek() gave.
-  void pop() { position_ = frame_end_; }
+  void pop() { place_.advance(frame_bytes_, memory_.size()); }
 
   /// Tells the other end that everything popped may be overwritten.
   void publish() {
     // release: pairs with the acquire in ring_writer::reserve; our reads of the payload happen before it.
-    consumed_->bytes.store(position_, std::memory_order_release);
+    consumed_->bytes.store(place_.position(), std::memory_order_release);
   }
 
   /// Whether peek() would find something. Threads: the consuming one.
   bool has_frames() const {
-    return position_ != seen_produced_ || produced_->bytes.load(std::memory_order_acquire) != position_;
+    return place_.position() != seen_produced_ || produced_->bytes.load(std::memory_order_acquire) != place_.position();
   }
 
-  std::uint64_t position() const { return position_; }
+  std::uint64_t position() const { return place_.position(); }
 
  private:
   bool look_for_more() {
     // acquire: pairs with the release in ring_writer::publish.
     const std::uint64_t produced = produced_->bytes.load(std::memory_order_acquire);
-    if (produced - position_ > memory_.size() || produced % frame_alignment != 0)
+    if (produced - place_.position() > memory_.size() || produced % frame_alignment != 0)
       throw wire_error("the writer of a ring claims a position that cannot be");
     seen_produced_ = produced;
-    return produced != position_;
+    return produced != place_.position();
   }
 
-  frame_header read_header(std::size_t at, std::size_t readable) const {
-    frame_header header{};
-    std::memcpy(&header, memory_.data() + at, std::min(readable, sizeof header));
-    asm volatile("" : : "r"(&header) : "memory"); // read once: the other end may be changing it under us
+  [[gnu::always_inline]] static frame_header read_header(const std::byte* at, std::size_t readable) {
+    std::uint64_t words[2] = {0, 0};
+    std::memcpy(&words[0], at, sizeof words[0]);
+    if (readable >= sizeof(frame_header)) std::memcpy(&words[1], at + sizeof words[0], sizeof words[1]);
+    asm volatile("" : "+r"(words[0]), "+r"(words[1])); // read once: the other end may be changing it under us
+    const frame_header header = unpacked(words[0], words[1]);
     if (readable < sizeof header && header.kind != frame_header::skip) throw wire_error("a frame header is cut short");
     return header;
   }
@@ -163,9 +180,9 @@ class ring_reader {
   std::span<const std::byte> memory_;
   const ring_position* produced_;
   ring_position* consumed_;
-  std::uint64_t position_ = 0;
+  ring_place place_;
   std::uint64_t seen_produced_ = 0;
-  std::uint64_t frame_end_ = 0;
+  std::size_t frame_bytes_ = 0; ///< of the frame that peek() gave last
 };
 
 } // namespace lk::parallel::shm

@@ -42,6 +42,9 @@ template <class T> std::size_t room_for(std::size_t announced, const reader& in)
 template <class Vector> Vector decode_flat_vector(reader& in) {
   using element = typename Vector::value_type;
   const std::size_t n = in.get_length(sizeof(element));
+  if constexpr (std::is_copy_constructible_v<element> && !holds_bool<element>()) {
+    if (const auto* const source = in.take_objects<element>(n)) return Vector(source, source + n);
+  }
   Vector elements;
   if constexpr (std::is_default_constructible_v<element> && std::is_copy_assignable_v<element>) {
     elements.resize(n);

@@ -158,6 +158,13 @@ class reader {
     return {std::exchange(at_, at_ + n), n};
   }
 
+  /// The next n objects where they lie, to be copied once; null, and nothing taken, where that is no place for them.
+  template <class T> const T* take_objects(std::size_t n) {
+    static_assert(std::is_trivially_copyable_v<T>);
+    if (n == 0 || reinterpret_cast<std::uintptr_t>(at_) % alignof(T) != 0) return nullptr;
+    return reinterpret_cast<const T*>(take(n * sizeof(T)).data());
+  }
+
   void read(void* out, std::size_t n) {
     const auto source = take(n);
     if (n != 0) std::memcpy(out, source.data(), n);

@@ -69,8 +69,8 @@ class assembler {
  public:
   /// Lifetime: what is returned stays valid until the next call, or as long as the piece's own memory.
   /// Throws: wire_error for a piece that does not continue the message begun before it.
-  std::optional<std::span<const std::byte>> add(std::uint16_t kind, std::uint64_t ticket, bool more,
-                                                std::span<const std::byte> piece) {
+  [[gnu::always_inline]] std::optional<std::span<const std::byte>> add(std::uint16_t kind, std::uint64_t ticket,
+                                                                       bool more, std::span<const std::byte> piece) {
     if (finished_) release();
     if (message_.empty() && !more) return piece;
     if (!message_.empty() && (kind != kind_ || ticket != ticket_))
@@ -83,6 +83,9 @@ class assembler {
     finished_ = true;
     return std::span<const std::byte>(message_);
   }
+
+  /// Whether no message has been begun.
+  bool is_empty() const { return message_.empty(); }
 
   void reset() {
     message_ = std::vector<std::byte>();

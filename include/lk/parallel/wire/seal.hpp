@@ -20,8 +20,15 @@ namespace lk::parallel::wire {
 /// reading all of a large result twice would cost more than sending it.
 class checksum {
  public:
-  static std::uint32_t of(std::span<const std::byte> payload, std::uint64_t start) {
-    checksum sum(start ^ payload.size() * spread);
+  [[gnu::always_inline]] static std::uint32_t of(std::span<const std::byte> payload, std::uint64_t start) {
+    start ^= payload.size() * spread;
+    if (payload.size() <= 8) return of_word(word_at(payload.data(), payload.size()), start);
+    return of_more(payload, start);
+  }
+
+ private:
+  static std::uint32_t of_more(std::span<const std::byte> payload, std::uint64_t start) {
+    checksum sum(start);
     if (payload.size() <= whole) {
       sum.add(payload);
     } else {
@@ -33,7 +40,6 @@ class checksum {
     return sum.finished();
   }
 
- private:
   static constexpr std::size_t whole = 4096, stride = 1024, sample = 64;
   static constexpr std::uint64_t spread = 0x9e3779b97f4a7c15U; // 2^64 / golden ratio, odd: multiplying loses nothing
 
@@ -41,9 +47,15 @@ class checksum {
 
   static std::uint64_t mixed(std::uint64_t lane, std::uint64_t word) { return std::rotl(lane ^ word, 27) * spread; }
 
-  static std::uint64_t word_at(const std::byte* from, std::size_t bytes = 8) {
+  static std::uint64_t word_at(const std::byte* from) {
     std::uint64_t word = 0;
-    std::memcpy(&word, from, bytes);
+    std::memcpy(&word, from, sizeof word);
+    return word;
+  }
+  static std::uint64_t word_at(const std::byte* from, std::size_t bytes) {
+    if (bytes == 8) return word_at(from);
+    std::uint64_t word = 0;
+    for (std::size_t i = 0; i < bytes; ++i) word |= std::to_integer<std::uint64_t>(from[i]) << (8 * i);
     return word;
   }
 
@@ -60,6 +72,13 @@ class checksum {
   std::uint32_t finished() const {
     std::uint64_t all = lanes_[0];
     for (std::size_t lane = 1; lane < 4; ++lane) all = mixed(all, lanes_[lane]);
+    return folded(all);
+  }
+
+  /// The short way for numbers and the like.
+  static std::uint32_t of_word(std::uint64_t word, std::uint64_t start) { return folded(mixed(start, word)); }
+
+  static std::uint32_t folded(std::uint64_t all) {
     all ^= all >> 29;
     return static_cast<std::uint32_t>((all * spread) >> 32);
   }
