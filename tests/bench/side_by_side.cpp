@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <cstring>
 #include <exception>
-#include <fstream>
 #include <functional>
 #include <iostream>
 #include <iterator>
@@ -18,6 +17,8 @@
 #include <CLI/CLI.hpp>
 #include <lk/parallel.hpp>
 #include <nlohmann/json.hpp>
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
 
 #include "side_by_side/contest.hpp"
 #include "side_by_side/contestants.hpp"
@@ -137,25 +138,13 @@ void compare_big_results(const settings& asked) {
   run_by_turns(asked, W::name, arguments.size(), std::move(entries));
 }
 
-/// Units: bytes, of one process; 0 where /proc does not tell.
-std::size_t proportional_bytes(pid_t pid) {
-  std::ifstream lines("/proc/" + std::to_string(pid) + "/smaps_rollup");
-  for (std::string word; lines >> word;) {
-    std::size_t kib = 0;
-    if (word == "Pss:" && lines >> kib) return kib * 1024;
-  }
-  return 0;
-}
-
-/// The memory that workers add to a big model, and the first result against two bare forks.
-void measure_big_model(const settings& asked) {
+/// What workers over a big model cost: the first result, beside two bare forks, and the memory that they add.
+void measure_big_model_in(const settings& asked, const big_model::model_type& model, const char* where) {
   using W = big_model;
-  const auto model = W::model(asked.quick);
   const auto arguments = W::arguments(asked.quick);
-  std::vector<double> forks, firsts, added;
+  std::vector<double> forks, firsts, written;
   for (int round = 0; round < asked.repetitions; ++round) {
     forks.push_back(two_forks());
-    const std::size_t before = proportional_bytes(::getpid());
     const auto begin = clock::now();
     lk::parallel::invoker workers{model,
                                   [](const W::model_type& m, W::argument x) { return W::apply(m, x); },
@@ -163,18 +152,25 @@ void measure_big_model(const settings& asked) {
     bool is_first = true;
     for ([[maybe_unused]] const auto result : workers.map(arguments))
       if (std::exchange(is_first, false)) firsts.push_back(seconds_since(begin));
-    std::size_t after = proportional_bytes(::getpid());
-    for (const lk::parallel::worker_stats& worker : workers.stats().each) after += worker.proportional_bytes;
-    // The zygote's part is not in these: of what it shares with the others it has an equal share.
-    added.push_back(static_cast<double>(after) - static_cast<double>(before));
+    for (const lk::parallel::worker_stats& worker : workers.stats().each)
+      written.push_back(static_cast<double>(worker.private_dirty_bytes));
   }
-  print({{"workload", "bigmodel"}, {"figure", "two bare forks"}, {"ms", 1e3 * median(forks)}});
+  print({{"workload", "bigmodel"}, {"pages", where}, {"figure", "two bare forks"}, {"ms", 1e3 * median(forks)}});
   print({{"workload", "bigmodel"},
+         {"pages", where},
          {"figure", "first result of lk processes"},
          {"ms", 1e3 * median(firsts)},
          {"more_than_two_forks_ms", 1e3 * (median(firsts) - median(forks))}});
-  print(
-      {{"workload", "bigmodel"}, {"figure", "proportional memory added by workers"}, {"MiB", median(added) / 1048576}});
+  print({{"workload", "bigmodel"},
+         {"pages", where},
+         {"figure", "memory of one worker's own"},
+         {"MiB", median(written) / 1048576}});
+}
+
+void measure_big_model(const settings& asked) {
+  big_model::model_type model = big_model::model(asked.quick);
+  measure_big_model_in(asked, model, "small");
+  if (lk::parallel::prefer_huge_pages(model)) measure_big_model_in(asked, model, "huge");
 }
 
 /// One task at a time: the source waits for the result of the one before.
@@ -255,6 +251,7 @@ int main(int argc, char** argv) {
   app.add_option("--contestant", asked.contestants, "Only these; repeatable");
   CLI11_PARSE(app, argc, argv);
   if (asked.quick && app.count("--repetitions") == 0) asked.repetitions = 3;
+  spdlog::set_default_logger(spdlog::stderr_color_mt("side_by_side")); // standard output is for figures
   try {
     lk::parallel::initialize({.processes = asked.workers, .threads = asked.workers, .child_threads = 1});
     for (const auto& [name, run] : all_workloads())

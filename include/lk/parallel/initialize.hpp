@@ -103,6 +103,7 @@ class runtime {
   std::mutex& launch_lock() { return launch_mutex_; }
   /// True once in the process. Threads: under launch_lock().
   bool is_first_warning_of_tbb() { return !std::exchange(warned_of_tbb_, true); }
+  bool is_first_advice_on_forks() { return !std::exchange(advised_on_forks_, true); } ///< the same
 
   /// While anybody holds what this returns, a map runs in this process, and BLAS and OpenMP have the size that they
   /// would have in a worker; afterwards they are sized for training again, or as they were before where the knob for
@@ -205,6 +206,7 @@ class runtime {
 
   std::mutex launch_mutex_;
   bool warned_of_tbb_ = false;                    // guarded by launch_mutex_
+  bool advised_on_forks_ = false;                 // the same
   std::weak_ptr<void> backends_for_tasks_;        // guarded by mutex_
   threads::backend_pools backends_;               // guarded by mutex_
   std::vector<int> sizes_before_tasks_;           // guarded by mutex_

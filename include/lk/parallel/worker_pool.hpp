@@ -28,6 +28,7 @@
 #include <lk/parallel/config/placement.hpp>
 #include <lk/parallel/initialize.hpp>
 #include <lk/parallel/invoker_options.hpp>
+#include <lk/parallel/process/fork_advice.hpp>
 #include <lk/parallel/process/loss.hpp>
 #include <lk/parallel/process/supervisor.hpp>
 #include <lk/parallel/report/library_log.hpp>
@@ -181,7 +182,8 @@ class worker_pool {
   /// The one fork with a threaded parent; one at a time in the process.
   void launch(void* function_state) {
     try {
-      fork_workers(function_state);
+      const auto advice = fork_workers(function_state);
+      if (advice) report::library_logger()->info(*advice);
     } catch (const std::system_error& no_thread) { // of std::thread; forking itself throws resource_error
       throw resource_error("pthread_create", no_thread.code().value(), base::remedy_for_processes);
     } catch (const std::bad_alloc&) { // of oneTBB, too, which is asked to let go of its threads
@@ -189,7 +191,8 @@ class worker_pool {
     }
   }
 
-  void fork_workers(void* function_state) {
+  /// Gives what is to be said about it, once in the process.
+  std::optional<std::string> fork_workers(void* function_state) {
     runtime& ours = runtime::instance();
     const std::lock_guard one_launch(ours.launch_lock());
     auto gate = ours.close_for_fork();
@@ -215,6 +218,8 @@ class worker_pool {
       threads::thread_budget(n, quiesced, backends, cpus_of_helpers(worker)).run(tasks);
     };
     supervisor_ = std::make_unique<process::supervisor>(std::move(spec));
+    auto advice = process::advice_on_own_fork(supervisor_->fork_time());
+    return advice && ours.is_first_advice_on_forks() ? advice : std::nullopt;
   }
 
   /// worker_init, and the sizing of the libraries that it loads.

@@ -11,7 +11,7 @@
 #include <vector>
 
 // What is computed: a model, arguments, a function, and a digest of each result, so that everybody's results can be
-// compared. Nothing here knows who computes it.
+// compared. Nothing here knows who computes it. The functions are not inlined, so that everybody runs the same code.
 
 namespace side_by_side {
 
@@ -66,7 +66,7 @@ struct matvec {
     for (std::size_t i = 0; i < (quick ? 400u : 2000u); ++i) all.push_back(random_values<double>(size, i));
     return all;
   }
-  static result apply(const model_type& m, const argument& x) {
+  [[gnu::noinline]] static result apply(const model_type& m, const argument& x) {
     result y(size);
     for (std::size_t row = 0; row < size; ++row) {
       double sums[8] = {}; // in a fixed order, so that everybody's bits are the same
@@ -110,7 +110,7 @@ struct top_n {
     for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<argument>(i);
     return all;
   }
-  static result apply(const model_type& m, argument user) {
+  [[gnu::noinline]] static result apply(const model_type& m, argument user) {
     thread_local std::vector<scored> candidates;
     candidates.clear();
     const float* const taste = m.users.data() + user * n_features;
@@ -193,7 +193,7 @@ struct big_model {
     for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<argument>(i);
     return all;
   }
-  static result apply(const model_type& m, argument which) {
+  [[gnu::noinline]] static result apply(const model_type& m, argument which) {
     constexpr std::size_t mib = std::size_t{1} << 20;
     const std::size_t begin = (which * std::size_t{7} * mib) % (m.size() - mib);
     std::uint64_t sum = 0;

@@ -94,9 +94,18 @@ template <class Work, class Arg> class thread_backend {
     handed_over_.clear();
   }
 
+  /// For a moment until half of what the threads have is done, so that the consumer is not woken for each result; then
+  /// until there is any.
   void wait(const base::deadline& limit) {
+    constexpr auto moment = std::chrono::milliseconds(1);
     std::unique_lock lock(mutex_);
-    const auto is_awaited = [&] { return !finished_.empty() || interrupted_ || init_failure_; };
+    wanted_ = std::max<std::size_t>(1, (n_submitted_ - n_handed_over_) / 2);
+    const auto is_awaited = [&] { return finished_.size() >= wanted_ || interrupted_ || init_failure_; };
+    if (wanted_ > 1) {
+      const auto first = limit.is_never() ? moment : std::min<std::chrono::nanoseconds>(moment, limit.left());
+      result_there_.wait_for(lock, first, is_awaited);
+      wanted_ = 1;
+    }
     if (limit.is_never())
       result_there_.wait(lock, is_awaited);
     else
@@ -227,13 +236,13 @@ template <class Work, class Arg> class thread_backend {
   }
 
   void deliver(std::size_t index, outcome<result>&& what) {
-    bool first = false;
+    bool is_awaited = false;
     {
       const std::lock_guard lock(mutex_);
-      first = finished_.empty();
       finished_.emplace_back(index, std::move(what));
+      is_awaited = finished_.size() == wanted_;
     }
-    if (first) result_there_.notify_one();
+    if (is_awaited) result_there_.notify_one();
   }
 
   const typename Work::model_type* model_;
@@ -250,6 +259,7 @@ template <class Work, class Arg> class thread_backend {
   std::deque<std::pair<std::size_t, outcome<result>>> finished_; // a deque: growing moves no result, which may throw
   std::optional<std::pair<int, std::string>> init_failure_;
   base::queue_depth depth_;
+  std::size_t wanted_ = 1; ///< results that the consumer waits for
   bool ending_ = false;
   bool interrupted_ = false;
 

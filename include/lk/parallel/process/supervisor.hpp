@@ -63,7 +63,8 @@ class supervisor {
   int n_workers() const { return spec_.n_workers; }
   const dispatcher& tasks() const { return dispatcher_; }
   std::uint64_t workers_started() const { return workers_started_; }
-  const shm::event_bell& bell() const { return bell_; } ///< ring it to end wait(); from any thread
+  std::chrono::nanoseconds fork_time() const { return fork_time_; } ///< of the fork that this process had to make
+  const shm::event_bell& bell() const { return bell_; }             ///< ring it to end wait(); from any thread
 
   /// Throws: worker_lost where the pool has died.
   void begin_map(task_entry entry, std::uint64_t seed) {
@@ -310,6 +311,7 @@ class supervisor {
   shm::pool_memory memory_;
   shm::event_bell bell_;
   std::unique_ptr<zygote> zygote_;
+  const std::chrono::nanoseconds fork_time_ = zygote_->fork_time();
   dispatcher dispatcher_;
   answers answers_{dispatcher_};
   std::uint64_t workers_started_ = 0;

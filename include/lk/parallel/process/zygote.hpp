@@ -20,12 +20,10 @@
 #include <lk/parallel/process/control_socket.hpp>
 #include <lk/parallel/process/exit_status.hpp>
 #include <lk/parallel/process/fork.hpp>
-#include <lk/parallel/process/fork_advice.hpp>
 #include <lk/parallel/process/hygiene.hpp>
 #include <lk/parallel/process/kept_stacks.hpp>
 #include <lk/parallel/process/worker_spec.hpp>
 #include <lk/parallel/process/zygote_main.hpp>
-#include <lk/parallel/report/library_log.hpp>
 #include <lk/parallel/report/registry_lock.hpp>
 #include <lk/parallel/shm/channel.hpp>
 
@@ -44,7 +42,7 @@ class zygote {
     for (int attempt = 1; attempt <= most_attempts; ++attempt) {
       const auto fork_time = fork_once(spec, memory, host_bell);
       if (wait_for_hello(attempt * std::chrono::milliseconds(50) + fork_time)) {
-        tell_of_slow_fork(fork_time);
+        fork_time_ = fork_time;
         return;
       }
       end_now();
@@ -67,7 +65,8 @@ class zygote {
 
   pid_t pid() const { return pid_; }
   int control_fd() const { return control_.fd(); }
-  int pidfd() const { return pidfd_.get(); } ///< -1 where the kernel has none
+  std::chrono::nanoseconds fork_time() const { return fork_time_; } ///< that it took to fork it
+  int pidfd() const { return pidfd_.get(); }                        ///< -1 where the kernel has none
 
   bool send(order_kind kind, int worker) const { return control_.send(order{kind, worker}); }
   auto try_receive() const { return control_.try_receive<news>(); }
@@ -89,13 +88,6 @@ class zygote {
   }
 
  private:
-  static void tell_of_slow_fork(std::chrono::nanoseconds fork_time) {
-    if (fork_time < long_fork) return;
-    const auto advice =
-        fork_advice(fork_time, page_table_bytes(base::read_small_file("/proc/self/status").value_or("")));
-    if (advice) report::library_logger()->info(*advice);
-  }
-
   std::chrono::nanoseconds fork_once(const pool_spec& spec, const shm::pool_memory& memory,
                                      const shm::event_bell& host_bell) {
     auto [host_end, zygote_end] = make_control_sockets();
@@ -178,6 +170,7 @@ class zygote {
   }
 
   pid_t pid_ = 0;
+  std::chrono::nanoseconds fork_time_{0};
   base::unique_fd pidfd_;
   control_socket control_;
 };
