@@ -116,7 +116,7 @@ class map_stream final : public result_stream<R>, completion_sink<R> {
     if (ended_) return nullptr;
     drop_given();
     // Where results are waiting, the back end is looked at only now and then: the consumer is what everybody waits for.
-    if (has_ready() && n_until_look_ > 0) {
+    if (n_until_look_ > 0 && has_ready() && !options_.stop.stop_requested()) {
       --n_until_look_;
       return give();
     }
@@ -224,7 +224,7 @@ class map_stream final : public result_stream<R>, completion_sink<R> {
     backend_->poll(*this);
     fill();
     tell_progress();
-    constexpr std::size_t fewest = 16, most = 256;
+    constexpr std::size_t fewest = 16, most = 64;
     n_until_look_ = std::clamp(n_ready_ / 8, fewest, most);
   }
 
