@@ -179,7 +179,8 @@ class worker_slot {
         return true;
       }
       if (const auto whole = take_piece(kind, flags, sealed, payload)) {
-        fn(wire::message{static_cast<wire::frame_kind>(kind), flags, sealed, *whole, true});
+        const bool is_copy = whole->data() != frame->payload.data();
+        fn(wire::message{static_cast<wire::frame_kind>(kind), flags, sealed, *whole, is_copy});
         result_pieces_.release();
         return true;
       }
@@ -200,11 +201,11 @@ class worker_slot {
     wake(channel_.status->sleeps_for_room);
   }
 
-  /// Whether it is short of tasks, as it says, or has a message in part only: the host should take in what it has sent,
-  /// though results of others come first.
+  /// Whether there is something to do that should not wait until the results of others, which come first, are here: the
+  /// worker is short of tasks, as it says, or has room for more of a message in pieces.
   bool is_pressing() const {
-    if (sending_) return true;
     if (outstanding_.empty() || !has_arrivals()) return false;
+    if (sending_) return true;
     const auto consumed = channel_.status->tasks_consumed.bytes.load(std::memory_order_relaxed);
     return consumed >= outstanding_[(outstanding_.size() - 1) / 2].ring_end;
   }
@@ -273,7 +274,7 @@ class worker_slot {
     }
 
    private:
-    std::byte bytes_[128];
+    alignas(8) std::byte bytes_[128];
   };
 
   void attach() {
