@@ -30,7 +30,7 @@ inline std::size_t page_table_bytes(std::string_view status) {
 /// A sentence for the log, where a fork took long because of the memory that the process has written.
 inline std::optional<std::string> fork_advice(std::chrono::nanoseconds took, std::size_t page_tables) {
   constexpr auto long_fork = std::chrono::milliseconds(5);
-  constexpr std::size_t large_tables = std::size_t{1} << 20; // of half a gigabyte in pages of 4 KiB
+  constexpr std::size_t large_tables = std::size_t{7} << 18; // of most of a gigabyte in pages of 4 KiB
   if (took < long_fork || page_tables < large_tables) return std::nullopt;
   const auto tenths = [](auto value) { return std::to_string(value / 10) + "." + std::to_string(value % 10); };
   const auto tenth_ms = std::chrono::duration_cast<std::chrono::microseconds>(took).count() / 100;
