@@ -329,9 +329,11 @@ namespace {
 std::string logged_during(const std::function<void()>& fn) {
   std::ostringstream text;
   const auto before = spdlog::default_logger();
+  spdlog::drop("lk.parallel"); // it may have said something already, as a twin of the logger before
   spdlog::set_default_logger(
       std::make_shared<spdlog::logger>("N5", std::make_shared<spdlog::sinks::ostream_sink_mt>(text)));
   fn();
+  spdlog::drop("lk.parallel");
   spdlog::set_default_logger(before);
   return text.str();
 }
