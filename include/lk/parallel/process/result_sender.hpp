@@ -100,7 +100,7 @@ class result_sender final : public report::outlet {
 
  private:
   std::uint32_t sleep_of_host() const {
-    // The middle of Dekker's argument; pairs with the fences in supervisor::wait and sleep.
+    // The middle of Dekker's argument; pairs with the fences in host_sleep.
     if (host_fences_for_us_)
       base::asymmetric_fence::light();
     else
