@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <exception>
 #include <span>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -85,8 +86,15 @@ template <class Work, class Arg> class process_backend {
   void end() { pool_.abandon_map(); }
 
  private:
+  /// Tells the pool that results are values of a T and nothing else.
+  template <class T> struct takes_flat_results { using flat_result = T; };
+  struct takes_messages {};
+
   /// Makes outcomes of what the pool takes in. Knows the type of its sink, so that nothing on the way is virtual.
-  template <class Sink> class receiver final : public process::answer_sink {
+  template <class Sink>
+  class receiver final
+      : public process::answer_sink,
+        public std::conditional_t<wire::plain_bytes<result>, takes_flat_results<result>, takes_messages> {
    public:
     explicit receiver(Sink& sink) : sink_(sink) {}
 
@@ -104,6 +112,9 @@ template <class Work, class Arg> class process_backend {
       }
       message.require_intact();
       sink_.on_done(index, outcome<result>::failed(std::move(error)), message.bytes.size());
+    }
+    template <class Value> [[gnu::always_inline]] void on_flat_result(std::uint64_t index, const Value& value) {
+      sink_.on_value(index, result_value<result>(value), sizeof value);
     }
     void on_failure(std::uint64_t index, int worker, task_stage stage, const wire::failure& what) override {
       sink_.on_done(index, outcome<result>::failed(error_of_task(what, index, worker, stage)), 0);

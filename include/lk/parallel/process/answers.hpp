@@ -66,6 +66,17 @@ class answers {
     ++n_taken_;
   }
 
+  /// Results of a T that come next from this worker, at most `most`; fn(index, value) gets each. Returns their number.
+  /// Whatever else comes is for take(). Throws: wire_error.
+  template <class T, class Fn>
+  [[gnu::always_inline]] std::size_t take_results(worker_slot& slot, std::size_t most, Fn&& fn) {
+    const std::uint64_t first = tasks_.first_wanted();
+    const std::size_t n = slot.take_results<T>(
+        most, first, [&](std::uint64_t ticket, const T& value) { fn(tasks_.index_of(ticket), value); });
+    n_taken_ += n;
+    return n;
+  }
+
   void take_last_words(worker_slot& slot) noexcept {
     try {
       while (slot.next_message([](const wire::message& message) {

@@ -54,6 +54,7 @@ class dispatcher {
   }
 
   bool is_wanted(std::uint64_t ticket) const { return ticket >= first_live_; }
+  std::uint64_t first_wanted() const { return first_live_; }
   std::uint64_t index_of(std::uint64_t ticket) const { return ticket - map_.first_ticket; }
 
   /// Whether submit() may be called.

@@ -190,8 +190,8 @@ class supervisor {
     if (slot.broke_protocol) return;
     try {
       slot.learn_consumed();
-      while (!is_enough() &&
-             slot.next_message([&](const wire::message& message) { answers_.take(slot, worker, message, sink); })) {
+      const auto take = [&](const wire::message& message) { answers_.take(slot, worker, message, sink); };
+      while (!is_enough() && (take_many(slot, sink) || slot.next_message(take))) {
       }
     } catch (const wire_error&) {
       slot.broke_protocol = true; // judged when its death is reported
@@ -199,6 +199,18 @@ class supervisor {
     }
     slot.free_results();
     slot.learn_depth();
+  }
+
+  /// The short way for results of a type that the sink names as flat_result.
+  template <class Sink> bool take_many(worker_slot& slot, Sink& sink) {
+    if constexpr (requires { typename Sink::flat_result; }) {
+      using result = typename Sink::flat_result;
+      constexpr std::size_t most = 64; // the sink may have enough then
+      return answers_.take_results<result>(
+                 slot, most, [&](std::uint64_t index, const result& value) { sink.on_flat_result(index, value); }) > 0;
+    } else {
+      return false;
+    }
   }
 
   // --- deaths

@@ -18,7 +18,9 @@
 #include <sys/types.h>
 
 #include <lk/parallel/base/queue_depth.hpp>
+#include <lk/parallel/process/result_reader.hpp>
 #include <lk/parallel/process/sent_tasks.hpp>
+#include <lk/parallel/process/worker_bell.hpp>
 #include <lk/parallel/process/worker_spec.hpp>
 #include <lk/parallel/shm/channel.hpp>
 #include <lk/parallel/wire/frame.hpp>
@@ -49,16 +51,16 @@ class worker_slot {
   /// Whether another task may be sent now. Once the queue is full there is no room until half of it is answered: a
   /// worker that is faster than the host would else be woken for every few tasks.
   [[gnu::always_inline]] bool has_room() {
-    if (state == slot_state::vacant || sending_) return false;
-    const std::size_t most = is_filling_ ? depth_.get() : depth_.get() / 2 + 1;
-    if (outstanding_.size() >= most) return is_filling_ = false;
-    return is_filling_ = reserve_for_task();
+    if (quota_ > 0 && reserved_.data() != nullptr && reserved_.size() >= usual_task_bytes_) [[likely]]
+      return true;
+    return look_for_room();
   }
 
   void new_map(const map_header& map) {
     map_ = map;
     depth_ = {};
     map_announced_ = false;
+    quota_ = 0;
   }
 
   /// Builds one task in place. Requires has_room(). Hands it back where its argument did not fit.
@@ -87,6 +89,8 @@ class worker_slot {
     }
     outstanding_.push_on_heap(std::move(task), tasks_->position());
     sending_ = true;
+    quota_ = 0;
+    reserved_ = {};
     sent_bytes_ = 0;
     continue_sending();
   }
@@ -151,42 +155,31 @@ class worker_slot {
     if (!unpublished_) return;
     unpublished_ = false;
     tasks_->publish();
-    wake(channel_.status->sleeps);
-  }
-
-  /// Where as many as `sleepers` says are asleep, if any. Once for each sleep: it may take a while until it can run.
-  void wake(const std::atomic<std::uint32_t>& sleepers) {
-    // seq_cst: the middle of Dekker's argument; pairs with the fence in status_line::sleep_begins.
-    std::atomic_thread_fence(std::memory_order_seq_cst);
-    if (sleepers.load(std::memory_order_acquire) == 0) return;
-    const auto begun = channel_.status->sleeps_begun.load(std::memory_order_relaxed);
-    if (std::exchange(rung_for_, begun) != begun) channel_.host->bell.ring();
+    bell_.ring_for_tasks();
   }
 
   /// Hands the oldest wire::message to fn. False where there is none.
   /// Throws: wire_error where the worker has written what cannot be true; what fn throws.
   template <class Fn> [[gnu::always_inline]] bool next_message(Fn&& fn) {
-    while (const auto frame = results_->peek()) {
-      const auto kind = frame->header.kind, flags = frame->header.flags;
-      const wire::seal sealed(frame->header.ticket);
-      small_payload copy;
-      const auto payload = copy.of(frame->payload);
-      if (!sealed.is_whole(kind, flags, payload)) throw wire_error("a worker's frame was written over");
-      results_->pop(); // its memory stays as it is until free_results()
-      if (!wire::frame_flags(flags).more() && result_pieces_.is_empty()) [[likely]] {
-        const bool is_copy = payload.data() != frame->payload.data();
-        fn(wire::message{static_cast<wire::frame_kind>(kind), flags, sealed, payload, is_copy});
-        return true;
-      }
-      if (const auto whole = take_piece(kind, flags, sealed, payload)) {
-        const bool is_copy = whole->data() != frame->payload.data();
-        fn(wire::message{static_cast<wire::frame_kind>(kind), flags, sealed, *whole, is_copy});
-        result_pieces_.release();
-        return true;
-      }
-      free_results(); // the worker may be waiting for room for the next piece
+    return results_->next_message(std::forward<Fn>(fn));
+  }
+
+  /// Takes the answers to its oldest tasks as long as they are results of a T in frames of their own, at most `most` of
+  /// them, none for tickets before `first`; hands each to fn(ticket, value). Leaves everything else to next_message().
+  /// Returns their number. Throws: as next_message() does.
+  template <class T, class Fn>
+  [[gnu::always_inline]] std::size_t take_results(std::size_t most, std::uint64_t first, Fn&& fn) {
+    std::size_t n = 0;
+    for (; n < most && !outstanding_.empty() && !is_sending_oldest(); ++n) {
+      const std::uint64_t ticket = outstanding_.front().ticket;
+      if (ticket < first) break;
+      const std::optional<T> value = results_->template next_result<T>(ticket);
+      if (!value) break;
+      answered();
+      fn(ticket, *value);
     }
-    return false;
+    if (n > 0) learn_result_bytes(sizeof(T));
+    return n;
   }
 
   /// Of the results that this worker has sent lately. Units: bytes.
@@ -194,12 +187,7 @@ class worker_slot {
   void learn_result_bytes(std::size_t bytes) { usual_result_bytes_ = (usual_result_bytes_ + bytes) / 2; }
 
   /// Gives the ring room of everything taken so far back to the worker.
-  void free_results() {
-    if (results_->position() == freed_results_) return;
-    freed_results_ = results_->position();
-    results_->publish();
-    wake(channel_.status->sleeps_for_room);
-  }
+  void free_results() { results_->free(); }
 
   /// Whether there is something to do that should not wait until the results of others, which come first, are here: the
   /// worker is short of tasks, as it says, or has room for more of a message in pieces.
@@ -258,37 +246,19 @@ class worker_slot {
   }
 
  private:
-  [[gnu::noinline]] std::optional<std::span<const std::byte>>
-  take_piece(std::uint16_t kind, std::uint16_t flags, wire::seal sealed, std::span<const std::byte> payload) {
-    return result_pieces_.add(kind, sealed.ticket(), wire::frame_flags(flags).more(), payload);
-  }
-
-  /// A short payload is looked at in a copy of its own, which is cheaper than to look twice at what may change.
-  class small_payload {
-   public:
-    std::span<const std::byte> of(std::span<const std::byte> payload) {
-      if (payload.empty() || payload.size() > sizeof bytes_) return payload;
-      std::memcpy(bytes_, payload.data(), payload.size());
-      asm volatile("" : : "r"(bytes_) : "memory"); // from here on nobody goes back to the source
-      return {bytes_, payload.size()};
-    }
-
-   private:
-    alignas(8) std::byte bytes_[128];
-  };
-
   void attach() {
     channel_.reset();
     freed_.bytes.store(0, std::memory_order_relaxed);
     tasks_.emplace(channel_.tasks, channel_.host->tasks_produced, freed_);
-    results_.emplace(channel_.results, channel_.status->results_produced, channel_.host->results_consumed);
-    result_pieces_.reset();
+    bell_ = worker_bell(channel_);
+    results_.emplace(channel_, bell_);
     outstanding_ = {};
+    reserved_ = {};
+    quota_ = 0;
     sending_ = unpublished_ = map_announced_ = broke_protocol = false;
-    seen_tasks_ = seen_busy_ = seen_consumed_ = freed_results_ = 0;
+    seen_tasks_ = seen_busy_ = seen_consumed_ = 0;
     depth_ = {};
     last_answered_ = n_answered_ = 0;
-    rung_for_ = 0;
     last_log_lines_.clear();
     state = slot_state::vacant;
     pid = 0;
@@ -309,15 +279,24 @@ class worker_slot {
     reserved_ = *tasks_->reserve(usual_task_bytes_);
   }
 
-  [[gnu::always_inline]] bool reserve_for_task() {
+  [[gnu::noinline]] bool look_for_room() {
+    quota_ = 0;
+    if (state == slot_state::vacant || sending_) return false;
+    const std::size_t most = is_filling_ ? depth_.get() : depth_.get() / 2 + 1;
+    if (outstanding_.size() >= most) return is_filling_ = false;
     const auto room = tasks_->reserve(usual_task_bytes_ + (map_announced_ ? 0 : shm::frame_bytes(sizeof map_)));
-    if (room) reserved_ = {room->data(), room->size()}; // copied as a whole it would take the way through memory
-    return room.has_value();
+    if (!room) return is_filling_ = false;
+    reserved_ = *room;
+    quota_ = most - outstanding_.size();
+    return is_filling_ = true;
   }
 
   void commit(std::uint64_t ticket, int attempt, std::size_t bytes) {
     tasks_->commit(wire::code(wire::frame_kind::task), ticket, bytes, wire::frame_flags(attempt, false).bits());
     outstanding_.push_in_ring(ticket, attempt, tasks_->position(), reserved_.first(bytes));
+    const std::size_t taken = shm::frame_bytes(bytes);
+    reserved_ = reserved_.size() >= taken ? reserved_.subspan(taken) : std::span<std::byte>(); // the next frame's room
+    if (quota_ > 0) --quota_;
     usual_task_bytes_ = std::min(std::max(bytes, usual_task_bytes_ / 2), shm::largest_payload(tasks_->capacity()) / 2);
     unpublished_ = true;
   }
@@ -326,18 +305,17 @@ class worker_slot {
   map_header map_{};
   shm::ring_position freed_; ///< how far the task ring may be overwritten
   std::optional<shm::ring_writer> tasks_;
-  std::optional<shm::ring_reader> results_;
-  wire::assembler result_pieces_;
+  worker_bell bell_{channel_};
+  std::optional<result_reader> results_;
   sent_tasks outstanding_;
-  std::span<std::byte> reserved_;
+  std::span<std::byte> reserved_; ///< room for the payload of the next task; empty where that is not looked for yet
+  std::size_t quota_ = 0;         ///< tasks that may be sent before the next look_for_room()
   std::size_t usual_task_bytes_ = 64, usual_result_bytes_ = 0;
   base::queue_depth depth_;
   std::uint64_t seen_tasks_ = 0, seen_busy_ = 0;
   std::uint64_t seen_consumed_ = 0; ///< the worker's last known claim, while a message travels in pieces
-  std::uint64_t freed_results_ = 0;
   std::uint64_t last_answered_ = 0; ///< ticket + 1; 0: none
   std::uint64_t n_answered_ = 0;
-  std::uint32_t rung_for_ = 0; ///< number of the worker's sleep that the bell was rung for last
   std::deque<std::string> last_log_lines_;
   std::size_t sent_bytes_ = 0;
   bool is_filling_ = true; ///< until there is no room any more

@@ -1,0 +1,112 @@
+// lk-parallel | SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <span>
+#include <type_traits>
+
+#include <lk/parallel/base/error.hpp>
+#include <lk/parallel/process/worker_bell.hpp>
+#include <lk/parallel/shm/channel.hpp>
+#include <lk/parallel/wire/frame.hpp>
+#include <lk/parallel/wire/seal.hpp>
+
+// The host's end of one worker's result ring: whole messages out of frames, each held against its seal. What a worker
+// wrote lies in memory that it can still write, so nothing is believed that was not looked at in the same copy.
+
+namespace lk::parallel::process {
+
+/// Threads: one at a time.
+class result_reader {
+ public:
+  result_reader(const shm::channel& channel, worker_bell& bell)
+      : ring_(channel.results, channel.status->results_produced, channel.host->results_consumed)
+      , bell_(&bell) {}
+
+  bool has_frames() const { return ring_.has_frames(); }
+
+  /// Hands the oldest wire::message to fn. False where there is none.
+  /// Throws: wire_error where the worker has written what cannot be true; what fn throws.
+  template <class Fn> [[gnu::always_inline]] bool next_message(Fn&& fn) {
+    while (const auto frame = ring_.peek()) {
+      const auto kind = frame->header.kind, flags = frame->header.flags;
+      const wire::seal sealed(frame->header.ticket);
+      small_payload copy;
+      const auto payload = copy.of(frame->payload);
+      if (!sealed.is_whole(kind, flags, payload)) throw wire_error("a worker's frame was written over");
+      ring_.pop(); // its memory stays as it is until free()
+      if (!wire::frame_flags(flags).more() && pieces_.is_empty()) [[likely]] {
+        const bool is_copy = payload.data() != frame->payload.data();
+        fn(wire::message{static_cast<wire::frame_kind>(kind), flags, sealed, payload, is_copy});
+        return true;
+      }
+      if (const auto whole = take_piece(kind, flags, sealed, payload)) {
+        const bool is_copy = whole->data() != frame->payload.data();
+        fn(wire::message{static_cast<wire::frame_kind>(kind), flags, sealed, *whole, is_copy});
+        pieces_.release();
+        return true;
+      }
+      free(); // the worker may be waiting for room for the next piece
+    }
+    return false;
+  }
+
+  /// The result of that very task, where it comes next, in one frame with the bytes of a T. Nothing where anything else
+  /// comes next, damaged frames included: next_message() says what to make of those.
+  /// Throws: wire_error where a position or length cannot be true.
+  template <class T> [[gnu::always_inline]] std::optional<T> next_result(std::uint64_t ticket) {
+    static_assert(std::is_trivially_copyable_v<T> && std::is_default_constructible_v<T>);
+    const auto frame = ring_.peek();
+    if (!frame || frame->header.kind != result || frame->header.flags != 0 || frame->payload.size() != sizeof(T))
+      return std::nullopt;
+    alignas(T) std::byte copy[sizeof(T)];
+    std::memcpy(copy, frame->payload.data(), sizeof(T));
+    asm volatile("" : : "r"(copy) : "memory"); // from here on nobody goes back to the source
+    if (wire::seal::on(result, 0, ticket, copy).field() != frame->header.ticket || !pieces_.is_empty())
+      return std::nullopt;
+    ring_.pop();
+    T value;
+    std::memcpy(&value, copy, sizeof(T));
+    return value;
+  }
+
+  /// Gives the room of everything taken so far back to the worker.
+  void free() {
+    if (ring_.position() == freed_) return;
+    freed_ = ring_.position();
+    ring_.publish();
+    bell_->ring_for_room();
+  }
+
+ private:
+  static constexpr std::uint16_t result = wire::code(wire::frame_kind::result);
+
+  [[gnu::noinline]] std::optional<std::span<const std::byte>>
+  take_piece(std::uint16_t kind, std::uint16_t flags, wire::seal sealed, std::span<const std::byte> payload) {
+    return pieces_.add(kind, sealed.ticket(), wire::frame_flags(flags).more(), payload);
+  }
+
+  /// A short payload is looked at in a copy of its own, which is cheaper than to look twice at what may change.
+  class small_payload {
+   public:
+    std::span<const std::byte> of(std::span<const std::byte> payload) {
+      if (payload.empty() || payload.size() > sizeof bytes_) return payload;
+      std::memcpy(bytes_, payload.data(), payload.size());
+      asm volatile("" : : "r"(bytes_) : "memory"); // from here on nobody goes back to the source
+      return {bytes_, payload.size()};
+    }
+
+   private:
+    alignas(8) std::byte bytes_[128];
+  };
+
+  shm::ring_reader ring_;
+  worker_bell* bell_;
+  wire::assembler pieces_;
+  std::uint64_t freed_ = 0;
+};
+
+} // namespace lk::parallel::process
