@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include <lk/parallel/errors.hpp>
+#include <lk/parallel/invoker.hpp>
 
 #include "faults/fault.hpp"
 #include "faults/pool.hpp"
@@ -138,6 +139,31 @@ FAULT("A1-outcomes", "a task that is killed by a signal is one outcome among oth
     *signal = fatal;
     expect_blame(only_loss_among(workers, 20, 7), 7, loss_kind::killed, fatal);
   }
+}
+
+FAULT(
+    "A1-many",
+    "a task that is killed among many short ones, which travel in one frame with it, is the only one that is lost, and "
+    "none of the others runs twice") {
+  constexpr std::int64_t n = 200'000, lost = 150'000; // by then the workers are known to be fast
+  const shared<std::array<std::atomic<unsigned char>, n>> runs;
+  invoker inv{runs,
+              [](const auto& count, std::int64_t x) {
+                ++(*count)[static_cast<std::size_t>(x)];
+                if (x == lost) die();
+                return 3 * x;
+              },
+              processes(2)};
+  std::int64_t i = 0;
+  for (const auto& outcome : inv.map_outcomes(std::views::iota(std::int64_t{0}, n))) {
+    if (i == lost)
+      expect_blame(dynamic_cast<const worker_lost&>(outcome.error()), lost, loss_kind::killed, SIGKILL);
+    else
+      expect(outcome.value() == 3 * i, "the others have their results, in order");
+    ++i;
+  }
+  expect(i == n, "map_outcomes goes on to the end");
+  for (const auto& count : *runs) expect(count == 1, "each task ran once");
 }
 
 namespace {

@@ -39,6 +39,7 @@ void promise(bool holds, const char* what) {
 /// What a script can say; the numbers are its first bytes.
 enum class step : std::uint8_t {
   submit,    ///< how many, size
+  run,       ///< how many: tasks that go many in a frame
   pump,      ///< the host sends and takes in
   begin_map, ///<
   abandon,   ///<
@@ -174,6 +175,8 @@ class game final : public process::answer_sink {
     switch (what) {
     case step::submit:
       return submit(1 + in_.byte() % 16, argument_bytes(in_.byte()));
+    case step::run:
+      return submit_run(1 + in_.byte() % 128);
     case step::pump:
       return pump();
     case step::begin_map:
@@ -216,7 +219,7 @@ class game final : public process::answer_sink {
   // --- the host: as process::supervisor does it
 
   void begin_map() {
-    tasks_.begin_map([](void*, process::running_task&) {}, 0);
+    tasks_.begin_map([](void*, process::running_task&) {}, 0, sizeof(std::uint64_t));
     ledger_.first_of_map = ledger_.first_wanted = ledger_.tasks.size();
   }
 
@@ -239,6 +242,15 @@ class game final : public process::answer_sink {
     }
   }
 
+  void submit_run(int n) {
+    for (; n > 0 && tasks_.has_room(); --n) {
+      const auto argument = static_cast<std::uint64_t>(ledger_.tasks.size()) << 32;
+      const auto bytes = std::as_bytes(std::span(&argument, 1));
+      ledger_.tasks.push_back({.argument = {bytes.begin(), bytes.end()}});
+      tasks_.submit_plain(argument);
+    }
+  }
+
   void pump() {
     tasks_.publish();
     for (int worker = 0; worker < n_workers; ++worker) side(worker).send();
@@ -254,8 +266,9 @@ class game final : public process::answer_sink {
     if (slot.broke_protocol) return;
     const only_one_channel guard(memory_, worker);
     try {
-      slot.learn_consumed();
-      while (slot.next_message([&](const wire::message& message) { take(slot, worker, message); })) {
+      slot.tasks().learn_consumed();
+      const auto take_one = [&](const wire::message& message) { take(slot, worker, message); };
+      while (take_many(slot, worker) || slot.next_message(take_one)) {
       }
     } catch (const wire_error&) {
       slot.broke_protocol = true;
@@ -266,12 +279,29 @@ class game final : public process::answer_sink {
             "a queue is to be deeper than any may be");
   }
 
+  /// Results that are eight bytes, by the short way.
+  bool take_many(process::worker_slot& slot, int worker) {
+    draining_ = worker;
+    front_.reset();
+    if (!slot.outstanding().empty()) front_ = slot.outstanding().ticket();
+    constexpr std::size_t most = 64;
+    const std::size_t n_before = slot.outstanding().size();
+    const std::size_t n =
+        answers_.take_results<std::uint64_t>(slot, most, [&](std::uint64_t index, std::uint64_t value) {
+          const auto bytes = std::as_bytes(std::span(&value, 1));
+          believe(index, worker, {bytes.begin(), bytes.end()});
+          ++*front_;
+        });
+    promise(slot.outstanding().size() + n == n_before, "as many tasks are over as were not answered");
+    return n > 0;
+  }
+
   void take(process::worker_slot& slot, int worker, const wire::message& message) {
     const std::uint64_t produced = channel(worker).host->results_consumed.bytes.load() + ring_bytes;
     promise(message.bytes.size() <= produced, "a message is longer than all that its worker has written");
     draining_ = worker;
     front_.reset();
-    if (!slot.outstanding().empty()) front_ = slot.outstanding().front().ticket;
+    if (!slot.outstanding().empty()) front_ = slot.outstanding().ticket();
     const std::size_t n_before = slot.outstanding().size();
     answers_.take(slot, worker, message, *this);
     promise(slot.outstanding().size() + 1 >= n_before, "one message answered several tasks");
@@ -284,10 +314,7 @@ class game final : public process::answer_sink {
     const bool tampered = tamper(worker, message);
     message.require_intact();
     promise(!tampered, "a result was believed that changed while it was read");
-    const std::uint64_t ticket = ledger_.first_of_map + index;
-    promise(side(worker).talked || forgery_ == forgery::possible || ledger_.was_said(ticket, decoded),
-            "a result arrived that no worker has given");
-    on_answer(index, worker);
+    believe(index, worker, decoded);
   }
   /// The worker writes into a message while the host makes something of it.
   bool tamper(int worker, const wire::message& message) {
@@ -305,6 +332,13 @@ class game final : public process::answer_sink {
   void on_loss(std::uint64_t, std::exception_ptr) override {}
 
  private:
+  void believe(std::uint64_t index, int worker, const std::vector<std::byte>& result) {
+    const std::uint64_t ticket = ledger_.first_of_map + index;
+    promise(side(worker).talked || forgery_ == forgery::possible || ledger_.was_said(ticket, result),
+            "a result arrived that no worker has given");
+    on_answer(index, worker);
+  }
+
   void on_answer(std::uint64_t index, int worker) {
     const std::uint64_t ticket = ledger_.first_of_map + index;
     promise(worker == draining_, "an answer is told of another worker than the one who gave it");
@@ -317,7 +351,7 @@ class game final : public process::answer_sink {
     process::worker_slot& slot = tasks_.slot(worker);
     if (slot.state == process::slot_state::vacant) return;
     drain(worker);
-    promise(slot.last_log_lines().size() <= 5 * 501, "the host keeps more of a worker's log than it may");
+    promise(slot.log().joined().size() <= 5 * 501, "the host keeps more of a worker's log than it may");
     static_cast<void>(process::crash_text(worker, {}, channel(worker).status->crash));
     bool broke_protocol = slot.broke_protocol, had_started = false;
     try {
@@ -340,7 +374,7 @@ class game final : public process::answer_sink {
   /// The tasks that come back are those that were sent, as they were sent.
   std::deque<process::parked_task> bury(process::worker_slot& slot) {
     std::vector<std::uint64_t> tickets;
-    for (std::size_t i = 0; i < slot.outstanding().size(); ++i) tickets.push_back(slot.outstanding()[i].ticket);
+    for (std::size_t i = 0; i < slot.outstanding().size(); ++i) tickets.push_back(slot.outstanding().ticket(i));
     auto unanswered = slot.clear();
     promise(unanswered.size() == tickets.size(), "a dead worker's tasks are not all there");
     for (std::size_t i = 0; i < tickets.size(); ++i) {
@@ -402,7 +436,7 @@ class game final : public process::answer_sink {
   }
 
   void send_message(int worker) {
-    const auto kind = static_cast<wire::frame_kind>(1 + in_.byte() % 11); // 0 is the ring's own
+    const auto kind = static_cast<wire::frame_kind>(1 + in_.byte() % 12); // 0 is the ring's own
     const std::uint64_t ticket = some_ticket(worker);
     const auto contents = some_contents();
     const std::size_t piece = 1 + in_.two() % (2 * piece_bytes);
@@ -414,11 +448,11 @@ class game final : public process::answer_sink {
     const auto& next_door = tasks_.slot((worker + 1) % n_workers).outstanding();
     switch (in_.byte() % 6) {
     case 0:
-      return here.empty() ? 0 : here.front().ticket;
+      return here.empty() ? 0 : here.ticket();
     case 1:
-      return here.empty() ? 0 : here.back().ticket;
+      return here.empty() ? 0 : here.ticket(here.size() - 1);
     case 2:
-      return next_door.empty() ? 0 : next_door.front().ticket;
+      return next_door.empty() ? 0 : next_door.ticket();
     case 3:
       return ledger_.tasks.size();
     case 4:
@@ -575,6 +609,13 @@ script_writer honest_workers(int size) {
   return script;
 }
 
+/// A worker that says it is fast gets its tasks many in a frame.
+script_writer fast_worker(int worker) {
+  return script_writer()(step::submit, {1, 2})(step::pump)(step::work, {worker, 0})(
+      step::status, {worker, 4, 0, 0, 1, 0, 0, 0, 0, 0})(step::status, {worker, 8, 1, 0, 0, 0, 0, 0, 0, 0})(step::pump)(
+      step::run, {99})(step::pump);
+}
+
 } // namespace
 
 void play_protocol(std::span<const std::byte> script, forgery seals) {
@@ -595,11 +636,15 @@ std::vector<message> protocol_samples() {
       script_writer()(submit, {15, 10})(pump)(work, {0, 0})(status, {0, near(0), 4, 4})(pump)(submit, {9, 3})(pump));
   for (int how = 0; how < 5; ++how)
     samples.push_back(script_writer()(submit, {5, 3})(pump)(work, {0, how})(work, {1, how})(pump)(die, {0, 0}));
-  for (int kind = 1; kind < 12; ++kind) {
+  for (int kind = 1; kind < 13; ++kind) {
     for (int contents = 0; contents < 6; ++contents)
       samples.push_back(script_writer()(submit, {2, 3})(pump)(tell, {0, kind, 0, contents, 4, 3, 9, 9, 9, 9})(pump));
   }
   samples.push_back(script_writer()(submit, {9, 3})(pump)(work, {0, 0})(repeat, {0})(pump));
+  for (int how = 0; how < 5; ++how) // in the middle of a frame with many tasks
+    for (int worker = 0; worker < n_workers; ++worker)
+      samples.push_back(fast_worker(worker)(work, {worker, 0})(work, {worker, 0})(pump)(work, {worker, how})(
+          pump)(run, {40})(start, {worker})(die, {worker, 0})(fork, {worker})(pump)(work, {worker, 0})(pump));
   samples.push_back(
       script_writer()(submit, {9, 3})(pump)(work, {0, 0})(tamper, {0, 9, 0})(pump)(die, {0, 0})(fork, {0}));
   samples.push_back(script_writer()(submit, {2, 3})(pump)(tell, {0, 3, 0, 1, 7, 0, 9})(pump)); // no such stage

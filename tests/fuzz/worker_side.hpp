@@ -93,7 +93,14 @@ class worker_side {
       while (const auto frame = tasks_.peek()) {
         const auto header = frame->header;
         std::optional<incoming> whole;
-        if (header.kind == wire::code(wire::frame_kind::task)) {
+        if (header.kind == wire::code(wire::frame_kind::begin_map)) {
+          std::memcpy(&map_, frame->payload.data(), sizeof map_);
+        } else if (header.kind == wire::code(wire::frame_kind::task_run)) {
+          auto one = nth_of_run(*frame, n_taken_of_run_++);
+          if (n_taken_of_run_ * map_.argument_bytes < frame->payload.size()) return one;
+          n_taken_of_run_ = 0;
+          whole = std::move(one);
+        } else if (header.kind == wire::code(wire::frame_kind::task)) {
           const auto bytes =
               pieces_.add(header.kind, header.ticket, wire::frame_flags(header.flags).more(), frame->payload);
           if (bytes) whole.emplace(incoming{header.ticket, {bytes->begin(), bytes->end()}});
@@ -109,6 +116,11 @@ class worker_side {
   }
 
  private:
+  incoming nth_of_run(const shm::frame& frame, std::size_t n) const {
+    const auto bytes = frame.payload.subspan(n * map_.argument_bytes, map_.argument_bytes);
+    return {frame.header.ticket + n, {bytes.begin(), bytes.end()}};
+  }
+
   /// The one place where a well-formed frame is made, as in process/result_sender.hpp.
   bool send(const outgoing& frame) {
     const std::size_t bytes = std::min(frame.payload.size(), shm::largest_payload(results_.capacity()));
@@ -126,6 +138,8 @@ class worker_side {
   shm::ring_writer results_;
   shm::ring_reader tasks_;
   wire::assembler pieces_;
+  process::map_header map_{};
+  std::size_t n_taken_of_run_ = 0; ///< tasks of the run that is the oldest frame
   std::deque<outgoing> outbox_;
   std::size_t last_header_ = 0;
   outgoing last_{wire::code(wire::frame_kind::ready), 0, 0, {}};

@@ -1,14 +1,18 @@
 // lk-parallel | SPDX-License-Identifier: MIT
 #include "support/catch.hpp"
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <vector>
 
 #include <lk/parallel/process/dispatcher.hpp>
+#include <lk/parallel/process/sent_tasks.hpp>
 #include <lk/parallel/process/worker_slot.hpp>
 #include <lk/parallel/shm/channel.hpp>
 #include <lk/parallel/wire/cursor.hpp>
+#include <lk/parallel/wire/frame.hpp>
 
 using namespace lk::parallel;
 using process::slot_state;
@@ -23,10 +27,32 @@ struct one_worker {
   shm::pool_memory memory{1, ring_bytes, ring_bytes};
   process::dispatcher tasks{memory};
   worker_slot& slot = tasks.slot(0);
+  shm::ring_reader reader{memory.at(0).tasks, memory.at(0).host->tasks_produced, memory.at(0).status->tasks_consumed};
 
   one_worker() {
     slot.state = slot_state::running;
-    tasks.begin_map(nullptr, 0);
+    tasks.begin_map(nullptr, 0, sizeof(int));
+  }
+
+  void submit_run(int n) {
+    for (int i = 0; i < n; ++i) {
+      REQUIRE(tasks.has_room());
+      tasks.submit_plain(i);
+    }
+  }
+  /// As of a worker that is known to do a task in a nanosecond.
+  void become_fast() {
+    memory.at(0).status->add_work(1000, std::chrono::microseconds(1));
+    slot.learn_depth();
+  }
+  /// The frames of tasks that the worker finds and has not read yet.
+  std::vector<shm::frame> read_frames() {
+    std::vector<shm::frame> frames;
+    while (const auto frame = reader.peek()) {
+      if (frame->header.kind != wire::code(wire::frame_kind::begin_map)) frames.push_back(*frame);
+      reader.pop();
+    }
+    return frames;
   }
 
   void submit(std::size_t bytes) {
@@ -48,7 +74,7 @@ TEST_CASE("a host need not stay awake for a message in pieces of which the worke
   REQUIRE(sent > 0);
   the.say_consumed(sent); // there is room for the next piece
   REQUIRE(the.slot.is_pressing());
-  the.slot.learn_consumed();
+  the.slot.tasks().learn_consumed();
   the.tasks.send_parked();
   the.tasks.publish();
   REQUIRE(the.memory.at(0).host->tasks_produced.bytes > sent);
@@ -65,7 +91,7 @@ TEST_CASE("a worker is asked for word at half of its tasks, and at anything wher
   the.submit(8);
   the.slot.ask_for_word();
   REQUIRE(outstanding.size() == 2);
-  REQUIRE(refill_at == outstanding.front().ring_end);
+  REQUIRE(refill_at == outstanding.ring_end());
 }
 
 TEST_CASE("a full queue has no room until half of it is answered") {
@@ -73,8 +99,91 @@ TEST_CASE("a full queue has no room until half of it is answered") {
   while (the.slot.has_room()) the.submit(8);
   const std::size_t depth = the.slot.outstanding().size();
   REQUIRE(depth == the.slot.depth());
-  the.slot.answered();
+  the.slot.tasks().answered();
   REQUIRE(the.slot.has_room() == (depth - 1 <= depth / 2));
-  while (the.slot.outstanding().size() > depth / 2) the.slot.answered();
+  while (the.slot.outstanding().size() > depth / 2) the.slot.tasks().answered();
   REQUIRE(the.slot.has_room());
+}
+
+TEST_CASE("a slow worker gets each task in a frame of its own") {
+  one_worker the;
+  the.submit_run(2);
+  the.tasks.publish();
+  const auto frames = the.read_frames();
+  REQUIRE(frames.size() == 2);
+  REQUIRE(frames[0].payload.size() == sizeof(int));
+  REQUIRE(frames[1].header.ticket == 1);
+}
+
+TEST_CASE("a fast worker gets short tasks many in a frame, none of them twice, and none in two") {
+  one_worker the;
+  the.become_fast();
+  the.submit_run(300);
+  the.tasks.publish();
+  const auto frames = the.read_frames();
+  REQUIRE(frames.size() < 10);
+  std::uint64_t ticket = 0;
+  for (const shm::frame& frame : frames) {
+    REQUIRE(frame.header.kind == wire::code(wire::frame_kind::task_run));
+    REQUIRE(frame.header.ticket == ticket);
+    REQUIRE(frame.payload.size() % sizeof(int) == 0);
+    for (std::size_t at = 0; at < frame.payload.size(); at += sizeof(int)) {
+      int argument = 0;
+      std::memcpy(&argument, frame.payload.data() + at, sizeof argument);
+      REQUIRE(argument == static_cast<int>(ticket++));
+    }
+  }
+  REQUIRE(ticket == 300);
+}
+
+TEST_CASE("what a dead worker had not answered of a frame with many tasks comes back task by task") {
+  one_worker the;
+  the.become_fast();
+  the.submit_run(10);
+  the.tasks.publish();
+  the.slot.tasks().answered();
+  the.slot.tasks().answered(2);
+  const auto unanswered = the.slot.clear();
+  REQUIRE(unanswered.size() == 7);
+  for (std::size_t i = 0; i < unanswered.size(); ++i) {
+    REQUIRE(unanswered[i].ticket == 3 + i);
+    REQUIRE(unanswered[i].attempt == 1);
+    int argument = 0;
+    REQUIRE(unanswered[i].argument.size() == sizeof argument);
+    std::memcpy(&argument, unanswered[i].argument.data(), sizeof argument);
+    REQUIRE(argument == static_cast<int>(3 + i));
+  }
+}
+
+TEST_CASE("the room of a frame with many tasks is free when the last of them is answered") {
+  one_worker the;
+  the.become_fast();
+  std::size_t n_sent = 0;
+  for (; the.tasks.has_room(); ++n_sent) the.tasks.submit_plain(static_cast<int>(n_sent));
+  the.tasks.publish();
+  REQUIRE(n_sent > ring_bytes / 2 / sizeof(int)); // the ring is full
+  REQUIRE(the.slot.depth() > n_sent);
+  the.slot.tasks().answered(the.slot.outstanding().n_in_oldest_frame() - 1);
+  REQUIRE(!the.tasks.has_room());
+  the.slot.tasks().answered();
+  REQUIRE(the.tasks.has_room());
+}
+
+TEST_CASE("tasks that were sent know their ticket and the end of their frame, alone or many in a frame") {
+  process::sent_tasks sent;
+  sent.push_in_ring(5, 1, 100, {});
+  sent.begin_run(10, nullptr, 4);
+  for (int i = 0; i < 4; ++i) sent.extend_run();
+  sent.newest_reaches(200);
+  sent.push_on_heap({20, 2, std::vector<std::byte>(3)}, 300);
+  const std::vector<std::uint64_t> tickets{5, 10, 11, 12, 13, 20}, ends{100, 200, 200, 200, 200, 300};
+  for (std::size_t gone = 0; gone < tickets.size(); ++gone) {
+    REQUIRE(sent.size() == tickets.size() - gone);
+    for (std::size_t i = 0; i < sent.size(); ++i) {
+      REQUIRE(sent.ticket(i) == tickets[gone + i]);
+      REQUIRE(sent.ring_end(i) == ends[gone + i]);
+    }
+    sent.pop_front();
+  }
+  REQUIRE(sent.empty());
 }

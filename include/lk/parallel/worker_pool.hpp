@@ -131,7 +131,8 @@ class worker_pool {
     for (const auto& slot : supervisor_->tasks().slots()) {
       if (slot.pid == 0) continue;
       const auto memory = base::read_small_file("/proc/" + std::to_string(slot.pid) + "/smaps_rollup").value_or("");
-      all.each.push_back({slot.pid, slot.n_answered(), bytes_of(memory, "Private_Dirty:"), bytes_of(memory, "Pss:")});
+      all.each.push_back(
+          {slot.pid, slot.tasks().n_answered(), bytes_of(memory, "Private_Dirty:"), bytes_of(memory, "Pss:")});
     }
     return all;
   }

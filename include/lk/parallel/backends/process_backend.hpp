@@ -49,19 +49,16 @@ template <class Work, class Arg> class process_backend {
 
   /// Throws: worker_lost where the pool has died.
   process_backend(process::supervisor& pool, std::uint64_t seed) : pool_(pool) {
-    pool_.begin_map(&run_in_worker<Work, Arg>, seed);
+    pool_.begin_map(&run_in_worker<Work, Arg>, seed, wire::short_argument<Arg> ? sizeof(Arg) : 0);
   }
 
   bool has_room() { return pool_.has_room(); }
 
   void submit(const Arg& arg) {
-    const std::size_t index = next_index_++;
-    try {
-      pool_.submit([&](wire::writer& out) { wire::argument_codec<Arg>::encode(arg, out); });
-    } catch (...) {
-      const auto thrown = wire::describe(std::current_exception());
-      unsent_.emplace_back(index, error_of_task(thrown, index, -1, task_stage::encode_argument));
-    }
+    if constexpr (wire::short_argument<Arg>)
+      pool_.submit_plain(arg);
+    else
+      submit_encoded(arg);
   }
 
   template <class Sink> void poll(Sink& sink) {
@@ -86,6 +83,16 @@ template <class Work, class Arg> class process_backend {
   void end() { pool_.abandon_map(); }
 
  private:
+  void submit_encoded(const Arg& arg) {
+    const std::size_t index = next_index_++;
+    try {
+      pool_.submit([&](wire::writer& out) { wire::argument_codec<Arg>::encode(arg, out); });
+    } catch (...) {
+      const auto thrown = wire::describe(std::current_exception());
+      unsent_.emplace_back(index, error_of_task(thrown, index, -1, task_stage::encode_argument));
+    }
+  }
+
   /// Tells the pool that results are values of a T and nothing else.
   template <class T> struct takes_flat_results { using flat_result = T; };
   struct takes_messages {};

@@ -19,16 +19,17 @@ template <class T> class fifo {
   std::size_t size() const { return end_ - begin_; }
 
   /// The i-th from the front. Requires i < size(). Lifetime: until the next push_back().
-  const T& operator[](std::size_t i) const { return records_[(begin_ + i) & mask()]; }
+  const T& operator[](std::size_t i) const { return records_[(begin_ + i) & mask_]; }
   /// Requires a record.
-  const T& front() const { return records_[begin_ & mask()]; }
-  T& back() { return records_[(end_ - 1) & mask()]; }
-  const T& back() const { return records_[(end_ - 1) & mask()]; }
+  T& front() { return records_[begin_ & mask_]; }
+  const T& front() const { return records_[begin_ & mask_]; }
+  T& back() { return records_[(end_ - 1) & mask_]; }
+  const T& back() const { return records_[(end_ - 1) & mask_]; }
 
   void push_back(const T& record) {
     if (size() == records_.size()) [[unlikely]]
       grow();
-    records_[end_++ & mask()] = record;
+    records_[end_++ & mask_] = record;
   }
   void pop_front() {
     assert(!empty());
@@ -37,17 +38,17 @@ template <class T> class fifo {
   void clear() { begin_ = end_ = 0; }
 
  private:
-  std::size_t mask() const { return records_.size() - 1; }
-
   [[gnu::cold, gnu::noinline]] void grow() {
     std::vector<T> larger(records_.empty() ? 16 : 2 * records_.size());
     for (std::size_t i = 0; i < size(); ++i) larger[i] = (*this)[i];
     end_ = size();
     begin_ = 0;
     records_.swap(larger);
+    mask_ = records_.size() - 1;
   }
 
   std::vector<T> records_;          ///< size: a power of two, or none yet
+  std::size_t mask_ = 0;            ///< size - 1: kept, since T need not have a size that is easy to divide by
   std::size_t begin_ = 0, end_ = 0; ///< counts, not positions
 };
 

@@ -48,10 +48,10 @@ class answers {
   template <class Sink>
   [[gnu::always_inline]] void take(worker_slot& slot, int worker, const wire::message& message, Sink& sink) {
     if (message.kind != wire::frame_kind::result && !is_answer(slot, worker, message)) return;
-    if (!slot.has_tasks() || static_cast<std::uint32_t>(slot.outstanding().front().ticket) != message.ticket())
+    if (!slot.has_tasks() || static_cast<std::uint32_t>(slot.outstanding().ticket()) != message.ticket())
       throw wire_error("a worker answered a task that it was not given");
-    if (slot.is_sending_oldest()) throw wire_error("a worker answered a task before it had all of it");
-    const std::uint64_t ticket = slot.outstanding().front().ticket;
+    if (slot.tasks().is_sending_oldest()) throw wire_error("a worker answered a task before it had all of it");
+    const std::uint64_t ticket = slot.outstanding().ticket();
     if (tasks_.is_wanted(ticket)) {
       const std::uint64_t index = tasks_.index_of(ticket);
       if (message.kind == wire::frame_kind::result)
@@ -62,7 +62,7 @@ class answers {
         throw wire_error("a worker left out a task that is still wanted");
     }
     slot.learn_result_bytes(message.bytes.size());
-    slot.answered();
+    slot.tasks().answered();
     ++n_taken_;
   }
 
@@ -139,7 +139,7 @@ class answers {
 
   static void replay(worker_slot& slot, std::span<const std::byte> bytes) {
     const auto record = report::decode_log_record(bytes);
-    slot.remember_log_line(record.text);
+    slot.log().remember(record.text);
     report::replay(record);
   }
 

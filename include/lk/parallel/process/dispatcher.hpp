@@ -5,8 +5,10 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <deque>
 #include <iterator>
+#include <type_traits>
 #include <utility>
 
 #include <lk/parallel/process/worker_slot.hpp>
@@ -33,15 +35,15 @@ class dispatcher {
   worker_slot* oldest() {
     worker_slot* found = nullptr;
     for (worker_slot& slot : slots_)
-      if (slot.has_tasks() && (!found || slot.outstanding().front().ticket < found->outstanding().front().ticket))
-        found = &slot;
+      if (slot.has_tasks() && (!found || slot.outstanding().ticket() < found->outstanding().ticket())) found = &slot;
     return found;
   }
 
   /// The tasks submitted from here on belong to this map and count from 0.
-  void begin_map(task_entry entry, std::uint64_t seed) {
+  /// argument_bytes: of each, where they go by submit_plain().
+  void begin_map(task_entry entry, std::uint64_t seed, std::size_t argument_bytes = 0) {
     abandon_map();
-    map_ = {entry, next_ticket_, seed};
+    map_ = {entry, next_ticket_, seed, argument_bytes};
     for (worker_slot& slot : slots_) slot.new_map(map_);
   }
 
@@ -68,11 +70,20 @@ class dispatcher {
   /// Throws: what encode throws; nothing was sent then, and the task's number is used up.
   template <class Encode> void submit(Encode&& encode) {
     const std::uint64_t ticket = next_ticket_++;
-    auto unfit = target_->send(ticket, std::forward<Encode>(encode));
+    auto unfit = target_->tasks().send(ticket, std::forward<Encode>(encode));
     if (batch_left_ > 0) --batch_left_;
     if (!unfit) return;
     parked_.push_back(std::move(*unfit));
     send_parked();
+  }
+
+  /// The same for an argument that is the same as its bytes. Throws: nothing.
+  template <class T> [[gnu::always_inline]] void submit_plain(const T& argument) {
+    static_assert(std::is_trivially_copyable_v<T>);
+    std::byte bytes[sizeof(T)];
+    std::memcpy(bytes, &argument, sizeof(T));
+    target_->tasks().send_in_run(next_ticket_++, bytes);
+    if (batch_left_ > 0) --batch_left_;
   }
 
   /// Takes back tasks that a worker did not answer: those still wanted go first, in their order.
@@ -83,9 +94,9 @@ class dispatcher {
 
   /// Goes on with messages in pieces and with parked tasks, as far as there is room.
   void send_parked() {
-    for (worker_slot& slot : slots_) slot.continue_sending();
+    for (worker_slot& slot : slots_) slot.tasks().continue_sending();
     while (!parked_.empty() && choose_target()) {
-      target_->send(std::move(parked_.front()));
+      target_->tasks().send(std::move(parked_.front()));
       parked_.pop_front();
       batch_left_ = 0;
     }
@@ -99,7 +110,7 @@ class dispatcher {
   /// Tasks of this map that are being run at this moment, as the workers say.
   std::size_t n_running() const {
     return static_cast<std::size_t>(std::count_if(slots_.begin(), slots_.end(), [&](const worker_slot& slot) {
-      return slot.is_at_work() && is_wanted(slot.outstanding().front().ticket);
+      return slot.is_at_work() && is_wanted(slot.outstanding().ticket());
     }));
   }
 
@@ -109,6 +120,7 @@ class dispatcher {
   /// full ring until the results of the others, which come first, are taken.
   [[gnu::noinline]] bool choose_target() {
     batch_left_ = 0;
+    if (target_ != nullptr) target_->tasks().close_run(); // its next task has another ticket than the next one
     std::size_t fewest = SIZE_MAX;
     for (worker_slot& slot : slots_) {
       if (slot.outstanding().size() >= fewest || !slot.has_room()) continue;

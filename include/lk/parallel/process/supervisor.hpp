@@ -66,10 +66,10 @@ class supervisor {
   std::chrono::nanoseconds fork_time() const { return fork_time_; } ///< of the fork that this process had to make
   const shm::event_bell& bell() const { return bell_; }             ///< ring it to end wait(); from any thread
 
-  /// Throws: worker_lost where the pool has died.
-  void begin_map(task_entry entry, std::uint64_t seed) {
+  /// argument_bytes: of each argument, where they go by submit_plain(). Throws: worker_lost where the pool has died.
+  void begin_map(task_entry entry, std::uint64_t seed, std::size_t argument_bytes = 0) {
     require_zygote();
-    dispatcher_.begin_map(entry, seed);
+    dispatcher_.begin_map(entry, seed, argument_bytes);
     deaths_in_a_row_ = 0;
     request_missing_workers();
   }
@@ -83,6 +83,7 @@ class supervisor {
   }
   bool has_room() { return zygote_ && dispatcher_.has_room(); }
   template <class Encode> void submit(Encode&& encode) { dispatcher_.submit(std::forward<Encode>(encode)); }
+  template <class T> void submit_plain(const T& argument) { dispatcher_.submit_plain(argument); }
 
   /// Takes in what has arrived, but for what had better stay on the rings for now: it is in nobody's way there, and in
   /// less memory. Does not wait.
@@ -189,7 +190,7 @@ class supervisor {
     worker_slot& slot = dispatcher_.slot(worker);
     if (slot.broke_protocol) return;
     try {
-      slot.learn_consumed();
+      slot.tasks().learn_consumed();
       const auto take = [&](const wire::message& message) { answers_.take(slot, worker, message, sink); };
       while (!is_enough() && (take_many(slot, sink) || slot.next_message(take))) {
       }
@@ -286,15 +287,15 @@ class supervisor {
   /// Logs the stack of a worker that crashed.
   testimony question(int worker) {
     worker_slot& slot = dispatcher_.slot(worker);
-    testimony told{.broke_protocol = slot.broke_protocol, .last_log_lines = slot.last_log_lines()};
+    testimony told{.broke_protocol = slot.broke_protocol, .last_log_lines = slot.log().joined()};
     try {
       told.had_started = slot.had_started();
     } catch (const wire_error&) {
       told.broke_protocol = true;
     }
     std::optional<std::uint64_t> task;
-    if (told.had_started && dispatcher_.is_wanted(slot.outstanding().front().ticket))
-      task = dispatcher_.index_of(slot.outstanding().front().ticket);
+    if (told.had_started && dispatcher_.is_wanted(slot.outstanding().ticket()))
+      task = dispatcher_.index_of(slot.outstanding().ticket());
     const std::string crash = crash_text(worker, task, slot.channel().status->crash);
     if (!crash.empty()) report::report_error(crash);
     return told;

@@ -54,6 +54,8 @@ class worker_loop {
     const wire::frame_flags flags(frame.header.flags);
     if (frame.header.kind == wire::code(wire::frame_kind::begin_map)) {
       std::memcpy(&map_, frame.payload.data(), sizeof map_);
+    } else if (frame.header.kind == wire::code(wire::frame_kind::task_run)) {
+      run_all(frame.header.ticket, frame.payload);
     } else {
       const auto message = pieces_.add(frame.header.kind, frame.header.ticket, flags.more(), frame.payload);
       if (message) run_task(frame.header.ticket, flags.attempt(), *message);
@@ -61,6 +63,14 @@ class worker_loop {
     ring_.pop();
     ring_.publish();
     sender_.tell_host(ring_.position());
+  }
+
+  /// Tasks with consecutive tickets, whose arguments lie one after the other.
+  void run_all(std::uint64_t ticket, std::span<const std::byte> arguments) {
+    for (; !arguments.empty() && !told_to_stop(); ++ticket) {
+      run_task(ticket, 1, arguments.first(map_.argument_bytes));
+      arguments = arguments.subspan(map_.argument_bytes);
+    }
   }
 
   void run_task(std::uint64_t ticket, int attempt, std::span<const std::byte> argument) {

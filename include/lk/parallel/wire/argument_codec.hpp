@@ -27,6 +27,12 @@ template <class T> struct argument_codec {
 
 template <class T> struct argument_codec<const T> : argument_codec<T> {};
 
+/// An argument that travels as its bytes and nothing else, and as few as are worth to be sent many at a time.
+template <class T>
+concept short_argument = std::is_same_v<typename argument_codec<T>::stored, std::remove_cv_t<T>> && is_flat<T>() &&
+                         !std::is_empty_v<T> &&
+                         sizeof(T) <= 64;
+
 template <class C, class Traits> struct argument_codec<std::basic_string_view<C, Traits>> {
   using view = std::basic_string_view<C, Traits>;
   using stored = std::basic_string<C, Traits>;

@@ -27,6 +27,7 @@ enum class frame_kind : std::uint16_t {
   log_record,    ///< worker to host: one log record
   progress,      ///< worker to host: one change of a Progress
   log_dropped,   ///< worker to host: how many log records were dropped before this frame, 64 bits
+  task_run,      ///< host to worker: encoded arguments of one size, of tasks with consecutive tickets
 };
 
 /// As the carrier knows it.
