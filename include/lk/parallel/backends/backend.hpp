@@ -37,7 +37,8 @@ template <class R> class completion_sink {
 template <class B, class Arg, class R>
 concept backend = requires(B b, Arg arg, completion_sink<R>& sink, const base::deadline& limit) {
   { b.has_room() } -> std::same_as<bool>; // whether submit() may be called
-  b.submit(std::move(arg));               // never waits
+  b.submit(std::move(arg));               // never waits; may keep the task back until flush(), poll() or wait()
+  b.flush();                              // what was submitted is on its way
   b.poll(sink);                           // hands over what has finished; does not wait for tasks of others
   b.wait(limit);                          // until poll() may have something, interrupt() or the limit; after a submit
   b.interrupt();                          // ends a wait(); from any thread

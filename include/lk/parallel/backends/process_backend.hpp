@@ -82,6 +82,8 @@ template <class Work, class Arg> class process_backend {
   std::size_t n_running() const { return pool_.tasks().n_running(); }
   void end() { pool_.abandon_map(); }
 
+  void flush() { pool_.flush(); }
+
  private:
   void submit_encoded(const Arg& arg) {
     const std::size_t index = next_index_++;

@@ -223,6 +223,7 @@ class map_stream final : public result_stream<R>, completion_sink<R> {
     if (options_.stop.stop_requested()) throw cancelled();
     backend_->poll(*this);
     fill();
+    backend_->flush();
     tell_progress();
     constexpr std::size_t fewest = 16, most = 64;
     n_until_look_ = std::clamp(n_ready_ / 8, fewest, most);

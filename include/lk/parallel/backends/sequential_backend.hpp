@@ -29,6 +29,7 @@ template <class Work, class Arg> class sequential_backend {
       , budget_(budget) {}
 
   bool has_room() const { return !pending_; }
+  void flush() {}
   void submit(Arg arg) { pending_.emplace(std::move(arg)); }
   void wait(const base::deadline&) {}
   void interrupt() { first_live_.store(UINT64_MAX, std::memory_order_relaxed); }

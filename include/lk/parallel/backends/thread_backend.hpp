@@ -10,6 +10,7 @@
 #include <deque>
 #include <exception>
 #include <functional>
+#include <iterator>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -50,7 +51,8 @@ template <class Work, class Arg> class thread_backend {
       , n_threads_(static_cast<std::size_t>(n_threads))
       , child_threads_(child_threads)
       , worker_init_(std::move(worker_init))
-      , places_(std::move(places)) {
+      , places_(std::move(places))
+      , finished_by_(n_threads_) {
     try {
       for (int worker = 0; worker < n_threads; ++worker)
         threads_.emplace_back([this, worker, fn = *work.fn]() mutable { live(worker, fn); });
@@ -74,42 +76,46 @@ template <class Work, class Arg> class thread_backend {
     return held < room_;
   }
 
-  void submit(Arg arg) {
+  void submit(Arg arg) { submitted_.push_back({n_submitted_++, std::move(arg)}); }
+
+  /// Under one lock, however many they are.
+  void flush() {
+    if (submitted_.empty()) return;
+    std::size_t n_to_wake = 0;
     {
       const std::lock_guard lock(mutex_);
-      queue_.push_back({n_submitted_, std::move(arg)});
+      n_to_wake = std::min(submitted_.size(), n_idle_);
+      std::move(submitted_.begin(), submitted_.end(), std::back_inserter(queue_));
     }
-    ++n_submitted_;
-    work_there_.notify_one();
+    submitted_.clear();
+    for (; n_to_wake > 0; --n_to_wake) work_there_.notify_one();
   }
 
   void poll(completion_sink<result>& sink) {
-    {
+    if (has_failed_.load(std::memory_order_relaxed)) {
       const std::lock_guard lock(mutex_);
-      if (init_failure_) process::throw_init_failed(init_failure_->first, init_failure_->second);
-      handed_over_.swap(finished_);
+      process::throw_init_failed(init_failure_->first, init_failure_->second);
     }
-    n_handed_over_ += handed_over_.size();
-    for (auto& [index, what] : handed_over_) sink.on_done(index, std::move(what), 0);
-    handed_over_.clear();
+    for (outbox& one : finished_by_) {
+      if (one.n.load(std::memory_order_relaxed) == 0) continue;
+      one.swap(handed_over_);
+      n_handed_over_ += handed_over_.size();
+      for (auto& [index, what] : handed_over_) sink.on_done(index, std::move(what), 0);
+      handed_over_.clear();
+    }
   }
 
-  /// For a moment until half of what the threads have is done, so that the consumer is not woken for each result; then
-  /// until there is any.
+  /// For a moment until a thread has done half of what it has, so that the consumer is not woken for each result; then
+  /// until any thread has done anything.
   void wait(const base::deadline& limit) {
     constexpr auto moment = std::chrono::milliseconds(1);
+    const std::size_t half = (n_submitted_ - n_handed_over_) / 2 / n_threads_;
     std::unique_lock lock(mutex_);
-    wanted_ = std::max<std::size_t>(1, (n_submitted_ - n_handed_over_) / 2);
-    const auto is_awaited = [&] { return finished_.size() >= wanted_ || interrupted_ || init_failure_; };
-    if (wanted_ > 1) {
+    if (half > 1) {
       const auto first = limit.is_never() ? moment : std::min<std::chrono::nanoseconds>(moment, limit.left());
-      result_there_.wait_for(lock, first, is_awaited);
-      wanted_ = 1;
+      sleep(lock, half, first);
     }
-    if (limit.is_never())
-      result_there_.wait(lock, is_awaited);
-    else
-      result_there_.wait_for(lock, limit.left(), is_awaited);
+    sleep(lock, 1, limit.is_never() ? std::nullopt : std::optional(limit.left()));
     interrupted_ = false;
   }
 
@@ -129,6 +135,7 @@ template <class Work, class Arg> class thread_backend {
       const std::lock_guard lock(mutex_);
       ending_ = true;
       queue_.clear();
+      submitted_.clear();
     }
     first_live_.store(UINT64_MAX, std::memory_order_relaxed);
     work_there_.notify_all();
@@ -141,6 +148,50 @@ template <class Work, class Arg> class thread_backend {
     Arg arg;
   };
   using clock = std::chrono::steady_clock;
+  /// What may be the index and the outcome of each. A deque: growing moves no result, which may throw.
+  using outcomes = std::deque<std::pair<std::size_t, outcome<result>>>;
+
+  /// What one thread has done and the consumer has not taken. Each has its own, so that threads with small tasks do not
+  /// stand in each other's way.
+  class alignas(64) outbox {
+   public:
+    std::atomic<std::size_t> n{0}; ///< a hint
+
+    std::size_t put(std::size_t index, outcome<result>&& what) {
+      const std::lock_guard lock(mutex_);
+      all_.emplace_back(index, std::move(what));
+      n.store(all_.size(), std::memory_order_relaxed);
+      return all_.size();
+    }
+    void swap(outcomes& other) {
+      const std::lock_guard lock(mutex_);
+      all_.swap(other);
+      n.store(all_.size(), std::memory_order_relaxed);
+    }
+    std::size_t size() {
+      const std::lock_guard lock(mutex_);
+      return all_.size();
+    }
+
+   private:
+    std::mutex mutex_;
+    outcomes all_;
+  };
+
+  /// Until a thread has done as many tasks as wanted. A thread puts a result under its outbox's lock and looks at
+  /// wanted_ afterwards; here wanted_ is set before those locks are taken. So one of the two sees the other.
+  void sleep(std::unique_lock<std::mutex>& lock, std::size_t wanted, std::optional<std::chrono::nanoseconds> limit) {
+    const auto is_awaited = [&] {
+      wanted_.store(wanted, std::memory_order_relaxed); // each time: a thread that comes late may have taken it back
+      return interrupted_ || init_failure_ ||
+             std::any_of(finished_by_.begin(), finished_by_.end(), [&](outbox& one) { return one.size() >= wanted; });
+    };
+    if (limit)
+      result_there_.wait_for(lock, *limit, is_awaited);
+    else
+      result_there_.wait(lock, is_awaited);
+    wanted_.store(nothing, std::memory_order_relaxed);
+  }
 
   void live(int worker, function& fn) {
     try {
@@ -179,6 +230,7 @@ template <class Work, class Arg> class thread_backend {
     {
       const std::lock_guard lock(mutex_);
       init_failure_.emplace(worker, what.type_name + ": " + what.message);
+      has_failed_.store(true, std::memory_order_relaxed);
     }
     result_there_.notify_one();
   }
@@ -204,7 +256,9 @@ template <class Work, class Arg> class thread_backend {
   bool take(std::vector<task>& batch) {
     batch.clear();
     std::unique_lock lock(mutex_);
+    ++n_idle_;
     work_there_.wait(lock, [&] { return !queue_.empty() || ending_; });
+    --n_idle_;
     if (ending_) return false;
     constexpr std::size_t largest_share = 256;
     const std::size_t share = std::clamp<std::size_t>(queue_.size() / (2 * n_threads_), 1, largest_share);
@@ -228,21 +282,21 @@ template <class Work, class Arg> class thread_backend {
   /// Whatever happens on the way, the task comes back.
   void finish(int worker, function& fn, task& next) {
     try {
-      deliver(next.index, run(worker, fn, next));
+      deliver(worker, next.index, run(worker, fn, next));
     } catch (...) { // moving the result threw
-      deliver(next.index,
+      deliver(worker, next.index,
               outcome<result>::failed(error_of_task(std::current_exception(), next.index, worker, task_stage::call)));
     }
   }
 
-  void deliver(std::size_t index, outcome<result>&& what) {
-    bool is_awaited = false;
+  void deliver(int worker, std::size_t index, outcome<result>&& what) {
+    const std::size_t n = finished_by_[static_cast<std::size_t>(worker)].put(index, std::move(what));
+    if (n < wanted_.load(std::memory_order_relaxed)) return;
     {
-      const std::lock_guard lock(mutex_);
-      finished_.emplace_back(index, std::move(what));
-      is_awaited = finished_.size() == wanted_;
+      const std::lock_guard lock(mutex_);                // the consumer has gone to sleep by now
+      wanted_.store(nothing, std::memory_order_relaxed); // told once
     }
-    if (is_awaited) result_there_.notify_one();
+    result_there_.notify_one();
   }
 
   const typename Work::model_type* model_;
@@ -256,14 +310,19 @@ template <class Work, class Arg> class thread_backend {
   std::mutex mutex_; // guards what follows, up to the blank line
   std::condition_variable work_there_, result_there_;
   std::deque<task> queue_;
-  std::deque<std::pair<std::size_t, outcome<result>>> finished_; // a deque: growing moves no result, which may throw
+  std::size_t n_idle_ = 0; ///< threads that wait for work
   std::optional<std::pair<int, std::string>> init_failure_;
   base::queue_depth depth_;
-  std::size_t wanted_ = 1; ///< results that the consumer waits for
   bool ending_ = false;
   bool interrupted_ = false;
 
-  std::deque<std::pair<std::size_t, outcome<result>>> handed_over_; // the consumer's own, as the next three
+  static constexpr std::size_t nothing = SIZE_MAX;
+  std::atomic<std::size_t> wanted_{nothing}; ///< by a consumer that sleeps: results in one outbox
+  std::atomic<bool> has_failed_{false};      ///< there is an init_failure_
+  std::vector<outbox> finished_by_;
+
+  std::vector<task> submitted_; // the consumer's own, as the next four
+  outcomes handed_over_;
   std::size_t n_submitted_ = 0, n_handed_over_ = 0;
   std::size_t room_ = 0;
   std::atomic<std::size_t> n_running_{0};

@@ -85,6 +85,8 @@ class supervisor {
   template <class Encode> void submit(Encode&& encode) { dispatcher_.submit(std::forward<Encode>(encode)); }
   template <class T> void submit_plain(const T& argument) { dispatcher_.submit_plain(argument); }
 
+  void flush() { dispatcher_.publish(); }
+
   /// Takes in what has arrived, but for what had better stay on the rings for now: it is in nobody's way there, and in
   /// less memory. Does not wait.
   /// Throws: worker_lost where the pool cannot go on, resource_error.
