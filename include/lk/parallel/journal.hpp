@@ -44,29 +44,32 @@ namespace front {
 class claimed_output {
  public:
   /// Throws: journal_error.
-  explicit claimed_output(std::string path) : path_(std::move(path)) {
+  explicit claimed_output(std::string path) : claim_(::getpid(), std::move(path)) {
     const std::lock_guard hold(guard());
-    if (!all().insert(path_).second)
-      throw journal_error(journal_refusal::in_use, path_, path_ + ": another journal of this process is writing it");
+    if (!all().insert(claim_).second)
+      throw journal_error(journal_refusal::in_use, claim_.second,
+                          claim_.second + ": another journal of this process is writing it");
   }
   claimed_output(const claimed_output&) = delete;
   claimed_output& operator=(const claimed_output&) = delete;
   ~claimed_output() {
     const std::lock_guard hold(guard());
-    all().erase(path_);
+    all().erase(claim_);
   }
 
  private:
+  using claim = std::pair<pid_t, std::string>; ///< a fork inherits the claims, but they are not its own
+
   static std::mutex& guard() {
     static std::mutex only;
     return only;
   }
-  static std::set<std::string>& all() {
-    static std::set<std::string> only;
+  static std::set<claim>& all() {
+    static std::set<claim> only;
     return only;
   }
 
-  std::string path_;
+  claim claim_;
 };
 
 } // namespace front
@@ -79,23 +82,22 @@ class claimed_output {
 /// A limit on the size of files (ulimit -f) is an error only where SIGXFSZ is ignored; else it ends the process.
 class journal {
  public:
-  /// Goes on with the output, or begins it. Records that were written after the last checkpoint are dropped, and so is
-  /// everything from the first byte on that is not as it was written.
+  /// Goes on with the output, or begins it; a job that has no checkpoint yet may change. Records that were written
+  /// after the last checkpoint are dropped, and so is everything from the first byte on that is not as it was written.
   /// Throws: config_error (a name that can be no output), journal_error (other_job, in_use, target_changed,
   /// foreign_file), resource_error. Blocks: while it reads what is there.
   explicit journal(const std::filesystem::path& target, journal_identity identity = {}, journal_options options = {})
       : target_(files::output_path(target))
       , claim_(target_.string())
       , identity_(std::move(identity))
-      , interval_(options.checkpoint_interval)
-      , log_(files::beside(target_, ".journal"), O_RDWR | O_CREAT) {
-    lock();
+      , interval_(options.checkpoint_interval) {
+    open_and_lock();
     std::string text(log_.size(), '\0');
     text.resize(log_.read(0, text).size());
     if (!files::may_be_journal(text)) refuse_foreign_file();
     const auto found = files::read_journal(text);
     if (found && !options.fresh) {
-      refuse_other_job(found->job);
+      if (!found->checkpoints.empty()) refuse_other_job(found->job);
       go_on(*found);
     } else {
       start_over();
@@ -104,11 +106,14 @@ class journal {
   journal(const journal&) = delete;
   journal& operator=(const journal&) = delete;
 
-  /// Makes a checkpoint; that it could not is not told.
+  /// Makes a checkpoint; that it could not is not told. Where there is no record at all, nothing is left.
   ~journal() {
     if (::getpid() != owner_ || complete_) return;
     try {
       flush();
+      if (now_.records > 0) return;
+      files::remove(part_.path());
+      files::remove(log_.path());
     } catch (const error&) { // the checkpoint before is still there
     }
   }
@@ -118,9 +123,7 @@ class journal {
   /// Complete records so far: go on with the task of this number.
   std::uint64_t n_records() const noexcept { return now_.records; }
   /// The bytes so far, with their checksum.
-  file_fingerprint content() const noexcept {
-    return complete_ ? now_.content : file_fingerprint{now_.content.bytes, sum_.value()};
-  }
+  file_fingerprint content() const noexcept { return {now_.content.bytes, sum_.value()}; }
   /// The output, with all links followed.
   const std::filesystem::path& target() const noexcept { return target_; }
 
@@ -167,11 +170,15 @@ class journal {
  private:
   using clock = std::chrono::steady_clock;
 
-  void lock() {
-    if (const auto holder = log_.lock())
-      throw journal_error(journal_refusal::in_use, target_.string(),
-                          target_.string() + ": process " + std::to_string(*holder) +
-                              " is writing it; wait until it has ended, or name another output");
+  /// Once more where the journal before has just taken the file away.
+  void open_and_lock() {
+    do {
+      log_ = files::file(files::beside(target_, ".journal"), O_RDWR | O_CREAT);
+      if (const auto holder = log_.lock())
+        throw journal_error(journal_refusal::in_use, target_.string(),
+                            target_.string() + ": process " + std::to_string(*holder) +
+                                " is writing it; wait until it has ended, or name another output");
+    } while (!log_.has_its_name());
   }
 
   [[noreturn]] void refuse_foreign_file() const {
@@ -207,11 +214,12 @@ class journal {
   }
 
   void go_on(const files::journal_content& found) {
-    header_ = found.header;
+    if (found.checkpoints.empty()) return start_over();
     if (!std::filesystem::exists(part_path())) {
-      if (found.checkpoints.empty() || !found.checkpoints.back().claim.is_last) return start_over();
-      return accept_complete(found.checkpoints.back().claim);
+      const files::checkpoint& last = found.checkpoints.back().claim;
+      return last.is_last ? accept_complete(last) : start_over();
     }
+    header_ = found.header;
     part_ = files::file(part_path(), O_RDWR);
     log_end_ = found.header_end;
     for (const auto& [claim, end] : found.checkpoints) {
@@ -244,7 +252,7 @@ class journal {
 
   void accept_complete(const files::checkpoint& claim) {
     if (!std::filesystem::exists(target_)) return start_over(); // somebody wants it made again
-    if (fingerprint(target_) != claim.content)
+    if (fingerprint(target_, sum_) != claim.content)
       throw journal_error(journal_refusal::target_changed, target_.string(),
                           target_.string() + " was complete and has been changed since; move it away, name another "
                                              "output, or start over (fresh)");

@@ -80,6 +80,14 @@ class file {
     return static_cast<std::uint64_t>(facts.st_size);
   }
 
+  /// Whether the file still has the name that it was opened by.
+  bool has_its_name() const {
+    struct stat own {
+    }, named{};
+    checked("fstat", path_, [&] { return ::fstat(fd_.get(), &own); });
+    return ::stat(path_.c_str(), &named) == 0 && named.st_dev == own.st_dev && named.st_ino == own.st_ino;
+  }
+
   /// Fills the buffer from `at` on and hands back what there is of it: less at the end of the file only.
   std::string_view read(std::uint64_t at, std::string& buffer) const {
     std::size_t done = 0;
@@ -152,6 +160,12 @@ inline void give_name(const std::filesystem::path& from, const std::filesystem::
   LK_PARALLEL_FAULT_POINT("rename");
   checked("rename to", to, [&] { return std::rename(from.c_str(), to.c_str()); });
   sync_folder(to.parent_path());
+}
+
+/// Throws: resource_error where the file is still there.
+inline void remove(const std::filesystem::path& path) {
+  LK_PARALLEL_FAULT_POINT("remove");
+  checked("remove", path, [&] { return ::unlink(path.c_str()); });
 }
 
 /// Writes a whole small file: afterwards, and after any accident, the old or the new content is there.

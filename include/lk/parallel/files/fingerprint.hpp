@@ -45,12 +45,11 @@ inline std::string to_string(const file_fingerprint& of) {
   return std::to_string(of.bytes) + " bytes, crc64 " + of.crc64_text();
 }
 
-/// Reads the whole file, at some gigabytes a second where it is in memory. Throws: resource_error where it cannot be
-/// read.
-inline file_fingerprint fingerprint(const std::filesystem::path& path) {
+/// Reads the whole file, at some gigabytes a second where it is in memory; its bytes go into sum, which is fresh.
+/// Throws: resource_error where it cannot be read.
+inline file_fingerprint fingerprint(const std::filesystem::path& path, files::crc64& sum) {
   const files::file input(path, O_RDONLY);
   std::string buffer(files::piece_bytes, '\0');
-  files::crc64 sum;
   std::uint64_t bytes = 0;
   while (true) {
     const std::string_view piece = input.read(bytes, buffer);
@@ -58,6 +57,11 @@ inline file_fingerprint fingerprint(const std::filesystem::path& path) {
     sum.add(piece);
     bytes += piece.size();
   }
+}
+
+inline file_fingerprint fingerprint(const std::filesystem::path& path) {
+  files::crc64 sum;
+  return fingerprint(path, sum);
 }
 
 } // namespace lk::parallel
