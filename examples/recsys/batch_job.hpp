@@ -44,8 +44,7 @@ class batch_job {
       , header_(std::move(header))
       , journal_(asked.file(), identity_.entries(),
                  {.fresh = asked.fresh, .checkpoint_interval = asked.checkpoint_interval()}) {
-    if (is_complete()) return;
-    if (journal_.n_records() == 0) journal_.append(header_);
+    if (is_complete() || journal_.n_records() == 0) return;
     kept_ = done();
     rows_ = count_rows() - 1;
   }
@@ -53,7 +52,10 @@ class batch_job {
   bool is_complete() const { return journal_.is_complete(); }
   std::string file() const { return journal_.target().string(); }
   /// Tasks of this shard that are done.
-  std::size_t done() const { return static_cast<std::size_t>(journal_.n_records()) - 1; }
+  std::size_t done() const {
+    const auto n_records = static_cast<std::size_t>(journal_.n_records());
+    return n_records == 0 ? 0 : n_records - 1;
+  }
   /// Rows of the output below its header.
   std::size_t rows() const { return rows_; }
   /// The tasks of the job that are left to this shard, of n_tasks in all.
@@ -66,7 +68,7 @@ class batch_job {
   std::shared_ptr<lk::parallel::Progress> progress(const std::string& label, std::size_t n_tasks,
                                                    const std::string& unit) const {
     auto made = lk::parallel::invoke_progress(command_.name(), label, block_of(identity_.part(), n_tasks).size(), unit);
-    if (done() > 0) made->update(done());
+    if (done() > 0) made->go_on_from(done());
     return made;
   }
 
@@ -82,6 +84,7 @@ class batch_job {
     std::ranges::subrange some(first + static_cast<offset>(left.begin), first + static_cast<offset>(left.end));
     std::size_t task = left.begin;
     std::string text;
+    if (journal_.n_records() == 0) journal_.append(header_);
     try {
       for (auto&& result : invoker.map(some)) {
         text.clear();
@@ -112,8 +115,7 @@ class batch_job {
 
  private:
   /// Lines there are already.
-  std::size_t count_rows() {
-    journal_.flush();
+  std::size_t count_rows() const {
     std::ifstream part(journal_.target().string() + ".part", std::ios::binary);
     std::vector<char> buffer(1 << 18);
     std::size_t n = 0;
