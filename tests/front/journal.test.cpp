@@ -69,7 +69,7 @@ void do_job(const fs::path& target, const journal_options& options = on_request)
 /// Leaves checkpoints at 3, 5 and 9 records behind, and no more.
 void begin_job(const fs::path& target) {
   journal out(target, job, on_request);
-  for (const std::uint64_t some : {3, 5, 9}) {
+  for (const std::uint64_t some : {3u, 5u, 9u}) {
     append_up_to(out, some);
     out.flush();
   }

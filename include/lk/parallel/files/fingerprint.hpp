@@ -45,7 +45,7 @@ inline std::string to_string(const file_fingerprint& of) {
   return std::to_string(of.bytes) + " bytes, crc64 " + of.crc64_text();
 }
 
-/// Reads the whole file, at some gigabytes a second where it is in memory; its bytes go into sum, which is fresh.
+/// Reads the whole file, at about a gigabyte a second where it is in memory; its bytes go into sum, which is fresh.
 /// Throws: resource_error where it cannot be read.
 inline file_fingerprint fingerprint(const std::filesystem::path& path, files::crc64& sum) {
   const files::file input(path, O_RDONLY);
