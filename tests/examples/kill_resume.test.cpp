@@ -58,7 +58,6 @@ struct job_state {
   explicit job_state(const std::string& out)
       : log(content_of(out + ".journal"))
       , part_bytes(size_of(out + ".part"))
-      , has_part(fs::exists(out + ".part"))
       , has_output(fs::exists(out)) {}
 
   bool is_complete_line_there() const { return last_line().starts_with("complete "); }
@@ -68,21 +67,23 @@ struct job_state {
     const std::size_t begin = log.rfind('\n', end - 1);
     return log.substr(begin == log.npos ? 0 : begin + 1, end - (begin == log.npos ? 0 : begin + 1));
   }
-  /// The phase that a kill has hit.
-  std::string phase() const {
+  /// The phase that a kill has hit, of a run that has found `before`.
+  std::string phase_after(const job_state& before) const {
     if (has_output) return "after the output had its name";
+    if (before.log.starts_with(log) && part_bytes <= before.part_bytes) // nothing new, perhaps something taken back
+      return log.empty() ? "before the journal" : "start, data, training, start of workers";
     if (is_complete_line_there()) return "in the commit";
-    if (log.find("\nbegin ") == log.npos) return "before the journal";
     if (!log.ends_with('\n')) return "in a flush";
     const std::string line = last_line();
-    if (!line.starts_with("checkpoint ")) return part_bytes > 0 ? "in a flush" : "data, training, start of workers";
+    if (!line.starts_with("checkpoint "))
+      return part_bytes > 0 ? "in a flush" : "start, data, training, start of workers";
     const std::size_t bytes_at = line.find(' ', line.find(' ') + 1) + 1;
     return part_bytes != std::strtoull(line.c_str() + bytes_at, nullptr, 10) ? "in a flush" : "scoring";
   }
 
   std::string log;
   std::uint64_t part_bytes;
-  bool has_part, has_output;
+  bool has_output;
 };
 
 /// Blocks: until the condition holds or the program has ended or some time has passed.
@@ -100,6 +101,12 @@ void wait_for_moment(program& running, const std::string& out, random_source& ra
     return std::chrono::microseconds(random.below(static_cast<std::uint64_t>(most.count()) + 1));
   };
   const auto never = [] { return false; };
+  bool is_over = true; // the commit of the run before, which has been cut short, until this run takes it back
+  const auto commit_has_begun = [&] {
+    const bool is_there = job_state(out).is_complete_line_there();
+    is_over = is_over && is_there;
+    return is_there && !is_over;
+  };
   const std::uint64_t kind = random.below(8);
   if (kind < 3) { // the part has just grown for the n-th time
     std::uint64_t before = size_of(out + ".part"), n = 1 + random.below(12);
@@ -107,13 +114,12 @@ void wait_for_moment(program& running, const std::string& out, random_source& ra
       const std::uint64_t now = size_of(out + ".part");
       if (now > before) --n;
       before = now;
-      return n == 0 || job_state(out).is_complete_line_there();
+      return n == 0 || commit_has_begun();
     };
     wait_for(running, has_grown, long_enough);
     wait_for(running, never, some(std::chrono::milliseconds(1)));
-  } else if (kind == 3) { // the commit has begun
-    wait_for(
-        running, [&] { return job_state(out).is_complete_line_there(); }, long_enough);
+  } else if (kind == 3) {
+    wait_for(running, commit_has_begun, long_enough);
     wait_for(running, never, some(std::chrono::milliseconds(6)));
   } else {
     wait_for(running, never, some(whole));
@@ -131,7 +137,7 @@ TEST_CASE("a job that is killed at random moments writes the bytes of one that i
   };
   const auto first_begun = clock::now();
   REQUIRE(program(command(reference_file)).finish().code == 0);
-  auto whole = time_since(first_begun); // the shortest run that came to its end
+  auto whole = time_since(first_begun); // the shortest uninterrupted run
   const std::string reference = content_of(reference_file);
 
   const std::uint64_t n_wanted = number_from("LK_PARALLEL_KILLS", 20), seed = number_from("LK_PARALLEL_SEED", 1);
@@ -143,18 +149,19 @@ TEST_CASE("a job that is killed at random moments writes the bytes of one that i
     const scratch_folder folder;
     const std::string out = folder.file("lists.csv");
     for (bool done = false; !done;) {
+      const job_state before(out);
       const auto begun = clock::now();
       program running(command(out));
       if (n_kills < n_wanted) wait_for_moment(running, out, random, whole);
       const program_result result = running.finish(n_kills < n_wanted ? std::chrono::seconds(0) : long_enough);
       if (result.code == -1) {
-        ++kills_in[job_state(out).phase()];
+        ++kills_in[job_state(out).phase_after(before)];
         ++n_kills;
       } else {
         INFO(result.err);
         REQUIRE(result.code == 0);
         done = true;
-        whole = std::min(whole, time_since(begun));
+        if (before.log.empty()) whole = std::min(whole, time_since(begun));
       }
       if (fs::exists(out)) REQUIRE((content_of(out) == reference));
     }

@@ -44,7 +44,7 @@ inline const std::vector<secret>& secrets() {
       {"the dynamic linker", {"dlfcn.h", "link.h"}, {"dlsym", "dlopen", "dl_iterate_phdr"}, {}, "threads"},
       {"spdlog", {"spdlog/", "fmt/"}, {"spdlog", "fmt"}, {}, "report"},
       {"shared memory", {"sys/mman.h"}, {"mmap", "munmap", "shm_open"}, {}, "shm"},
-      {"files' locks and their way to the disk", {}, {"fdatasync", "F_SETLK"}, {"fsync", "pwrite", "ftruncate"}, "files"},
+      {"the way of bytes to the disk", {}, {"fdatasync"}, {"fsync", "pwrite"}, "files"},
       {"futexes", {"linux/futex.h"}, {"SYS_futex"}, {}, "shm"},
       {"fork", {}, {"vfork", "posix_spawn", "clone3"}, {"fork"}, "process"},
       {"Eigen", {"Eigen/"}, {"Eigen"}, {}, "eigen.hpp"},
