@@ -33,7 +33,7 @@ void write_means(const ratings_by_user& model, const std::filesystem::path& inpu
   std::cout << "goes on with user " << out.n_records() << '\n';
 
   parallel::invoker inv{model, mean_rating, {.n_jobs = 2}};
-  const auto users_left = std::views::iota(static_cast<std::size_t>(out.n_records()), model.size());
+  const auto users_left = std::views::iota(out.n_records(), model.size());
   for (const double mean : inv.map(users_left)) {
     if (patience-- == 0) return;
     out.append(std::to_string(out.n_records()) + ',' + std::to_string(mean) + '\n');

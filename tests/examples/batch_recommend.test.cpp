@@ -79,7 +79,7 @@ int count_of(const std::string& part, const std::string& text) {
 bool is_growing(const std::string& out) {
   std::error_code none;
   const auto size = std::filesystem::file_size(out + ".part", none);
-  return !none && size > 0;
+  return !none && size > 1000; // more than the header
 }
 
 } // namespace

@@ -153,7 +153,8 @@ TEST_CASE("a job that is killed at random moments writes the bytes of one that i
       const auto begun = clock::now();
       program running(command(out));
       if (n_kills < n_wanted) wait_for_moment(running, out, random, whole);
-      const program_result result = running.finish(n_kills < n_wanted ? std::chrono::seconds(0) : long_enough);
+      const program_result result =
+          running.finish(n_kills < n_wanted ? std::chrono::seconds(0) : std::chrono::seconds(120));
       if (result.code == -1) {
         ++kills_in[job_state(out).phase_after(before)];
         ++n_kills;

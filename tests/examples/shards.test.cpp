@@ -114,7 +114,7 @@ TEST_CASE("merged shards are the bytes of the whole job", "[shard]") {
 }
 
 TEST_CASE("more shards than tasks are merged, too", "[shard]") {
-  const data_size two_users{"2", "40"};
+  const data_size two_users{"2", "400"};
   const scratch_folder folder;
   REQUIRE(recommend(folder.file("whole.csv"), {}, two_users).code == 0);
   REQUIRE(merge(shards_in(folder, 3, {}, two_users), folder.file("lists.csv")).code == 0);

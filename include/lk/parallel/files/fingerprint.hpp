@@ -19,7 +19,7 @@ namespace lk::parallel {
 /// Size and checksum of a file's content.
 struct file_fingerprint {
   std::uint64_t bytes = 0;
-  std::uint64_t crc64 = 0; ///< CRC-64/XZ, as `7z h -scrcCRC64` tells it
+  std::uint64_t crc64 = 0; ///< CRC-64/XZ, as `xz -lvv` tells it of a compressed copy
 
   std::string crc64_text() const; ///< sixteen hexadecimal digits
   friend bool operator==(const file_fingerprint&, const file_fingerprint&) = default;
