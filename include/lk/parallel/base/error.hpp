@@ -152,7 +152,7 @@ class journal_error : public error {
       , reason(why)
       , path(std::move(file))
       , changed(std::move(changed_names)) {}
-  journal_refusal reason;
+  journal_refusal reason;           ///< why
   std::string path;                 ///< of the output
   std::vector<std::string> changed; ///< other_job: the names of what differs
 };

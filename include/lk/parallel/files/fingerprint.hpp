@@ -18,7 +18,7 @@ namespace lk::parallel {
 
 /// Size and checksum of a file's content.
 struct file_fingerprint {
-  std::uint64_t bytes = 0;
+  std::uint64_t bytes = 0; ///< its size
   std::uint64_t crc64 = 0; ///< CRC-64/XZ, as `xz -lvv` tells it of a compressed copy
 
   std::string crc64_text() const; ///< sixteen hexadecimal digits
