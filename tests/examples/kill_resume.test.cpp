@@ -16,6 +16,7 @@
 
 #include <recsys/random_source.hpp>
 #include <support/catch.hpp>
+#include <support/sanitizers.hpp>
 
 #include "program.hpp"
 #include "scratch_folder.hpp"
@@ -94,6 +95,7 @@ void wait_for(program& running, const std::function<bool()>& condition, std::chr
 }
 
 constexpr std::chrono::seconds long_enough{60};
+constexpr std::uint64_t some_kills = lk::parallel::testing::under_sanitizer ? 6 : 20; // each costs a start
 
 /// A random moment of the program's life: half of them any, the others where files change.
 void wait_for_moment(program& running, const std::string& out, random_source& random, std::chrono::microseconds whole) {
@@ -140,7 +142,8 @@ TEST_CASE("a job that is killed at random moments writes the bytes of one that i
   auto whole = time_since(first_begun); // the shortest uninterrupted run
   const std::string reference = content_of(reference_file);
 
-  const std::uint64_t n_wanted = number_from("LK_PARALLEL_KILLS", 20), seed = number_from("LK_PARALLEL_SEED", 1);
+  const std::uint64_t n_wanted = number_from("LK_PARALLEL_KILLS", some_kills),
+                      seed = number_from("LK_PARALLEL_SEED", 1);
   CAPTURE(seed);
   random_source random(seed);
   std::map<std::string, int> kills_in;
