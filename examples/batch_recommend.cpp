@@ -1,25 +1,18 @@
 // lk-parallel | SPDX-License-Identifier: MIT
 
-#include <signal.h>
-
 #include <chrono>
 #include <cstddef>
-#include <exception>
 #include <iostream>
-#include <new>
-#include <stdexcept>
 #include <stop_token>
 #include <utility>
 #include <vector>
 
 #include <CLI/CLI.hpp>
-#include <spdlog/sinks/stdout_color_sinks.h>
-#include <spdlog/spdlog.h>
-
 #include <lk/parallel.hpp>
 
+#include <recsys/batch_job.hpp>
+#include <recsys/batch_program.hpp>
 #include <recsys/generator.hpp>
-#include <recsys/output_file.hpp>
 #include <recsys/ratings_reader.hpp>
 #include <recsys/ratings_writer.hpp>
 #include <recsys/score_users.hpp>
@@ -30,8 +23,6 @@
 // data) over training on all cores and scoring in worker processes to a CSV file.
 
 namespace {
-
-constexpr int exit_failed = 1, exit_not_usable = 2, exit_interrupted = 130;
 
 class stopwatch {
  public:
@@ -61,10 +52,16 @@ recsys::als_model train(const recsys::interactions& data, const recsys::als_opti
   return recsys::train_als(data, options, stop, progress);
 }
 
-void run(const recsys::settings& asked, const std::stop_token& stop) {
+void run(const recsys::settings& asked, const recsys::command_line& command, const std::stop_token& stop) {
+  recsys::check_settings(asked);
+  lk::parallel::initialize({.processes = asked.jobs});
   recsys::run_times times;
   stopwatch watch;
-  recsys::output_file out(asked.out); // first of all: a folder that cannot be written is known before the work
+  recsys::batch_job job(asked.batch, command, recsys::identity_of(asked), "user,rank,item,score\n");
+  if (job.is_complete()) {
+    std::cout << job.file() << " is complete; to make it again: --fresh\n";
+    return;
+  }
   std::size_t n_ratings = 0;
   recsys::recommender made;
   {
@@ -75,37 +72,11 @@ void run(const recsys::settings& asked, const std::stop_token& stop) {
   times.data = watch.lap();
   made.model = train(made.data, asked.als, stop);
   times.training = watch.lap();
-  const recsys::scoring_result result = recsys::score_users(made, asked, stop, out);
-  out.commit();
+  const std::size_t n_kept = job.done();
+  const recsys::worker_facts workers = recsys::score_users(made, asked, stop, job);
+  job.commit({{"ratings", n_ratings}, {"users", made.data.user_ids.size()}, {"items", made.data.item_ids.size()}});
   times.scoring = watch.lap();
-  recsys::print_summary(std::cout, asked, made.data, n_ratings, result, times);
-}
-
-int complain(int exit_code, const char* what) {
-  std::cerr << "batch_recommend: " << what << std::endl;
-  return exit_code;
-}
-
-/// Runs what was asked for and turns every way to fail into a sentence and an exit code.
-int run_and_report(const recsys::settings& asked, const std::stop_token& stop) {
-  try {
-    recsys::check_settings(asked);
-    lk::parallel::initialize({.processes = asked.jobs});
-    run(asked, stop);
-    return 0;
-  } catch (const lk::parallel::cancelled&) {
-    return complain(exit_interrupted, "interrupted, nothing was written");
-  } catch (const lk::parallel::config_error& e) {
-    return complain(exit_not_usable, e.what());
-  } catch (const recsys::ratings_error& e) {
-    return complain(exit_not_usable, e.what());
-  } catch (const std::invalid_argument& e) {
-    return complain(exit_not_usable, e.what());
-  } catch (const std::bad_alloc&) {
-    return complain(exit_failed, "out of memory");
-  } catch (const std::exception& e) {
-    return complain(exit_failed, e.what());
-  }
+  recsys::print_summary(std::cout, asked, made.data, n_ratings, job.done() - n_kept, workers, job, times);
 }
 
 } // namespace
@@ -118,10 +89,11 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
-    return app.exit(e) == 0 ? 0 : exit_not_usable;
+    return app.exit(e) == 0 ? 0 : recsys::exit_not_usable;
   }
   asked.als.seed = asked.seed;
-  for (const int signal : {SIGPIPE, SIGXFSZ}) ::signal(signal, SIG_IGN);  // as errors they leave no half-written file
-  spdlog::set_default_logger(spdlog::stderr_color_mt("batch_recommend")); // stdout is for the summary
-  return run_and_report(asked, lk::parallel::stop_on_signals());
+  recsys::prepare_process("batch_recommend");
+  const std::stop_token stop = lk::parallel::stop_on_signals();
+  const recsys::command_line command("batch_recommend", argc, argv);
+  return recsys::run_and_report(command, [&] { run(asked, command, stop); });
 }

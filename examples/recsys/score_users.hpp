@@ -5,11 +5,13 @@
 #include <cstdint>
 #include <ranges>
 #include <stop_token>
+#include <string>
 #include <vector>
 
 #include <lk/parallel.hpp>
 
-#include <recsys/output_file.hpp>
+#include <recsys/batch_job.hpp>
+#include <recsys/number_text.hpp>
 #include <recsys/settings.hpp>
 #include <recsys/top_n.hpp>
 
@@ -17,37 +19,37 @@
 
 namespace recsys {
 
-struct scoring_result {
-  std::size_t rows = 0;
-  lk::parallel::invoker_stats workers; ///< taken when the last list was there, before the workers left
-};
+/// What the workers were, taken when the last list was there, before they left.
+using worker_facts = lk::parallel::invoker_stats;
 
-/// Writes the header and all lists to out, which the caller commits. Throws: lk::parallel::error, std::system_error.
-inline scoring_result score_users(const recommender& from, const settings& asked, const std::stop_token& stop,
-                                  output_file& out) {
+inline void write_list(const recommender& from, std::uint32_t user, const std::vector<scored_item>& list,
+                       std::string& to) {
+  std::size_t rank = 0;
+  for (const scored_item& one : list) {
+    append_number(to, from.data.user_ids[user]) += ',';
+    append_number(to, ++rank) += ',';
+    append_number(to, from.data.item_ids[one.item]) += ',';
+    append_number(to, one.score) += '\n';
+  }
+}
+
+/// Writes the lists that are left. Throws: as batch_job::run.
+inline worker_facts score_users(const recommender& from, const settings& asked, const std::stop_token& stop,
+                                batch_job& job) {
   const auto n_users = static_cast<std::uint32_t>(from.data.user_ids.size());
   lk::parallel::invoker_options options;
   options.n_jobs = asked.jobs;
   options.where = asked.where;
-  options.progress = lk::parallel::invoke_progress("batch_recommend", "scoring", n_users, "users");
+  options.progress = job.progress("scoring", n_users, "users");
   options.seed = asked.seed;
   options.stop = stop;
   lk::parallel::invoker inv{from, top_n(asked.n), options};
-
-  out << "user,rank,item,score\n";
-  scoring_result result;
-  std::uint32_t user = 0;
-  for (const std::vector<scored_item>& list : inv.map(std::views::iota(std::uint32_t{0}, n_users))) {
-    std::size_t rank = 0;
-    for (const scored_item& one : list)
-      out << from.data.user_ids[user] << "," << ++rank << "," << from.data.item_ids[one.item] << "," << one.score
-          << "\n";
-    result.rows += rank;
-    ++user;
-  }
+  job.run(inv, std::views::iota(std::uint32_t{0}, n_users),
+          [&](std::size_t user, const std::vector<scored_item>& list, std::string& to) {
+            write_list(from, static_cast<std::uint32_t>(user), list, to);
+          });
   options.progress->finish();
-  result.workers = inv.stats();
-  return result;
+  return inv.stats();
 }
 
 } // namespace recsys

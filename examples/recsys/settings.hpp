@@ -13,7 +13,9 @@
 #include <lk/parallel.hpp>
 
 #include <recsys/als.hpp>
+#include <recsys/batch_options.hpp>
 #include <recsys/generator.hpp>
+#include <recsys/job_identity.hpp>
 
 // What batch_recommend was asked to do, and the command line that says so.
 
@@ -28,7 +30,7 @@ struct settings {
   std::optional<int> jobs;
   lk::parallel::execution where = lk::parallel::execution::automatic;
   std::uint64_t seed = 1;
-  std::string out = "recommendations.csv";
+  batch_options batch{.out = "recommendations.csv"};
 };
 
 inline const std::map<std::string, lk::parallel::execution>& execution_names() {
@@ -39,6 +41,20 @@ inline const std::map<std::string, lk::parallel::execution>& execution_names() {
       {"processes", lk::parallel::execution::processes},
   };
   return names;
+}
+
+/// What the lists depend on. Blocks: while the ratings file is read. Throws: std::invalid_argument.
+inline job_identity identity_of(const settings& asked) {
+  job_identity job("batch_recommend", asked.batch.part);
+  if (!asked.ratings.empty())
+    job.input("ratings", asked.ratings);
+  else
+    job.setting("users", asked.shape.users)
+        .setting("items", asked.shape.items)
+        .setting("n_ratings", asked.shape.ratings);
+  job.setting("algorithm", "implicit ALS").setting("features", asked.als.features).setting("epochs", asked.als.epochs);
+  job.setting("regularisation", asked.als.regularisation).setting("weight", asked.als.weight);
+  return job.setting("n", asked.n).setting("seed", asked.seed);
 }
 
 inline void add_data_options(CLI::App& app, settings& to) {
@@ -78,8 +94,7 @@ inline void add_run_options(CLI::App& app, settings& to) {
       ->transform(CLI::CheckedTransformer(execution_names(), CLI::ignore_case).description(""))
       ->type_name("WHERE")
       ->default_str("automatic");
-  app.add_option("--out", to.out, "The lists as CSV: user,rank,item,score; the file is there whole or not at all")
-      ->type_name("FILE");
+  add_batch_options(app, to.batch, "The lists as CSV: user,rank,item,score");
 }
 
 inline void add_options(CLI::App& app, settings& to) {
@@ -87,8 +102,8 @@ inline void add_options(CLI::App& app, settings& to) {
   add_data_options(app, to);
   add_model_options(app, to);
   add_run_options(app, to);
-  app.footer("Numbers of threads: LK_NUM_THREADS trains, LK_NUM_CHILD_THREADS is each worker's.\n"
-             "Exit codes: 0 done, 1 failed, 2 options or ratings not usable, 130 interrupted (Ctrl-C).");
+  app.footer("Numbers of threads: LK_NUM_THREADS trains, LK_NUM_CHILD_THREADS is each worker's.\n" +
+             std::string(exit_code_text));
 }
 
 /// A file's role that another file already has.
@@ -100,8 +115,9 @@ inline bool same_file(const std::string& a, const std::string& b) {
 /// Throws: std::invalid_argument where options contradict each other.
 inline void check_settings(const settings& asked) {
   if (asked.ratings.empty()) check_shape(asked.shape);
-  if (same_file(asked.out, asked.ratings)) throw std::invalid_argument("--out would replace the file of --ratings");
-  if (same_file(asked.out, asked.save_ratings)) throw std::invalid_argument("--out and --save-ratings are one file");
+  const std::string out = asked.batch.file();
+  if (same_file(out, asked.ratings)) throw std::invalid_argument("--out would replace the file of --ratings");
+  if (same_file(out, asked.save_ratings)) throw std::invalid_argument("--out and --save-ratings are one file");
 }
 
 } // namespace recsys

@@ -63,8 +63,10 @@ inline std::string memory_line(const lk::parallel::invoker_stats& workers) {
   return as_mib(own) + " of its own in each worker at most; " + as_mib(share) + " with its share of the model";
 }
 
+/// n_scored: users scored in this run.
 inline void print_summary(std::ostream& to, const settings& asked, const interactions& data, std::size_t n_ratings,
-                          const scoring_result& result, const run_times& times) {
+                          std::size_t n_scored, const worker_facts& workers, const batch_job& job,
+                          const run_times& times) {
   const lk::parallel::ParallelConfig& knobs = lk::parallel::get_parallel_config();
   const std::size_t users = data.user_ids.size();
   const auto in_time = [](double seconds) { return with_decimals(seconds, seconds < 10 ? 2 : 1) + " s"; };
@@ -75,12 +77,12 @@ inline void print_summary(std::ostream& to, const settings& asked, const interac
      << knobs.backend_threads << ", child threads " << knobs.child_threads << "\n"
      << "training  implicit ALS, " << count_of(static_cast<std::size_t>(asked.als.features), "feature") << ", "
      << count_of(static_cast<std::size_t>(asked.als.epochs), "epoch") << ": " << in_time(times.training) << "\n"
-     << "scoring   top " << asked.n << " of unseen items, " << place_of(result.workers) << ": "
-     << in_time(times.scoring) << ", "
-     << with_commas(static_cast<std::uint64_t>(static_cast<double>(users) / std::max(times.scoring, 1e-9)))
-     << " users per second\n"
-     << "memory    " << memory_line(result.workers) << "\n"
-     << "output    " << asked.out << ": " << count_of(result.rows, "row") << "\n";
+     << "scoring   top " << asked.n << " of unseen items, " << place_of(workers) << ": " << in_time(times.scoring)
+     << ", " << with_commas(static_cast<std::uint64_t>(static_cast<double>(n_scored) / std::max(times.scoring, 1e-9)))
+     << " users per second"
+     << (n_scored < job.done() ? ", " + count_of(job.done() - n_scored, "user") + " kept from before" : "") << "\n"
+     << "memory    " << memory_line(workers) << "\n"
+     << "output    " << asked.batch.file() << ": " << count_of(job.rows(), "row") << "\n";
 }
 
 } // namespace recsys

@@ -12,6 +12,7 @@
 #include <lk/parallel/huge_page_resource.hpp>
 #include <lk/parallel/initialize.hpp>
 #include <lk/parallel/invoker.hpp>
+#include <lk/parallel/journal.hpp>
 #include <lk/parallel/model_op_invoker.hpp>
 #include <lk/parallel/progress.hpp>
 #include <lk/parallel/stop_on_signals.hpp>

@@ -12,6 +12,7 @@
 
 #include "program.hpp"
 #include "scratch_folder.hpp"
+#include "short_files.hpp"
 
 // The program from outside: what it writes, says and leaves. ctest hands over its path in BATCH_RECOMMEND, and a real
 // ratings file in LK_PARALLEL_RATINGS where there is one.
@@ -54,7 +55,7 @@ std::string lists_of(const words& arguments, const words& knobs = {}) {
   const program_result result = run(arguments + words{"--out", folder.file("lists.csv")}, knobs);
   INFO(result.err);
   REQUIRE(result.code == 0);
-  REQUIRE(folder.files().size() == 1);
+  REQUIRE(folder.files().size() == 3); // with the journal and the manifest
   return content_of(folder.file("lists.csv"));
 }
 
@@ -74,11 +75,11 @@ int count_of(const std::string& part, const std::string& text) {
   return n;
 }
 
-bool is_growing(const scratch_folder& folder) {
+/// Whether a list is on its way to the file.
+bool is_growing(const std::string& out) {
   std::error_code none;
-  for (const std::filesystem::path& path : folder.files())
-    if (const auto size = std::filesystem::file_size(path, none); !none && size > 0) return true;
-  return false;
+  const auto size = std::filesystem::file_size(out + ".part", none);
+  return !none && size > 1000; // more than the header
 }
 
 } // namespace
@@ -177,7 +178,8 @@ TEST_CASE("an output folder that is not there ends with code 1 before any work",
   const scratch_folder folder;
   const program_result result = run({"--epochs", "1000000", "--out", folder.file("none/lists.csv")});
   CHECK(result.code == 1);
-  CHECK_THAT(result.err, lk::parallel::testing::contains("none/lists.csv: No such file or directory"));
+  CHECK_THAT(result.err, lk::parallel::testing::contains(
+                             "none/lists.csv failed: No such file or directory; make the folder first"));
 }
 
 TEST_CASE("Ctrl-C in training ends with code 130 and leaves no output", "[batch_recommend]") {
@@ -187,18 +189,61 @@ TEST_CASE("Ctrl-C in training ends with code 130 and leaves no output", "[batch_
   running.interrupt();
   const program_result result = running.finish();
   CHECK(result.code == 130);
-  CHECK_THAT(result.err, lk::parallel::testing::contains("batch_recommend: interrupted, nothing was written\n"));
+  CHECK_THAT(result.err,
+             lk::parallel::testing::contains("batch_recommend: interrupted before the first task; to go on: "));
   CHECK(folder.files().empty());
 }
 
-TEST_CASE("Ctrl-C while workers score ends with code 130 and leaves no output", "[batch_recommend]") {
+TEST_CASE("Ctrl-C while workers score ends with code 130, and the same command goes on", "[batch_recommend]") {
+  const words job{"--users",     "20000",     "--items",  "1000", "--n-ratings",  "400000",
+                  "--features",  "4",         "--epochs", "1",    "--n",          "20",
+                  "--execution", "processes", "--jobs",   "2",    "--checkpoint", "0.01"};
+  const std::string whole = lists_of(job);
   const scratch_folder folder;
-  program running(command({"--users", "20000", "--n-ratings", "400000", "--features", "4", "--epochs", "1", "--n",
-                           "3000", "--execution", "processes", "--jobs", "2", "--out", folder.file("lists.csv")}));
-  REQUIRE(program::poll_until([&] { return is_growing(folder); }, std::chrono::seconds(60)));
+  const words all = job + words{"--out", folder.file("lists.csv")};
+  program running(command(all));
+  REQUIRE(program::poll_until([&] { return is_growing(folder.file("lists.csv")); }, std::chrono::seconds(60)));
   running.interrupt();
   const program_result result = running.finish();
   CHECK(result.code == 130);
-  CHECK_THAT(result.err, lk::parallel::testing::contains("interrupted, nothing was written"));
-  CHECK(folder.files().empty());
+  CHECK_THAT(result.err, lk::parallel::testing::contains(" of 20000 tasks are kept; to go on: " + command({})[0]));
+  CHECK_THAT(result.err, lk::parallel::testing::contains("--checkpoint 0.01 --out " + folder.file("lists.csv") + "\n"));
+  CHECK_FALSE(std::filesystem::exists(folder.file("lists.csv")));
+  const program_result rest = run(all);
+  CHECK(rest.code == 0);
+  CHECK_THAT(rest.out, lk::parallel::testing::contains(" kept from before\n"));
+  CHECK_THAT(rest.out, lk::parallel::testing::contains("lists.csv: 400,000 rows\n"));
+  CHECK((content_of(folder.file("lists.csv")) == whole));
+}
+
+TEST_CASE("a complete job is not done again, one with other settings is refused, --fresh starts over",
+          "[batch_recommend]") {
+  const scratch_folder folder;
+  const words all = small + words{"--execution", "sequential", "--out", folder.file("lists.csv")};
+  REQUIRE(run(all).code == 0);
+  const std::string first = content_of(folder.file("lists.csv"));
+  const program_result again = run(all);
+  CHECK(again.code == 0);
+  CHECK_THAT(again.out, lk::parallel::testing::contains("lists.csv is complete; to make it again: --fresh\n"));
+  const program_result other = run(all + words{"--seed", "2"});
+  CHECK(other.code == 2);
+  CHECK_THAT(other.err, lk::parallel::testing::contains("seed was \"1\" and is \"2\""));
+  CHECK((content_of(folder.file("lists.csv")) == first));
+  CHECK(run(all + words{"--seed", "2", "--fresh"}).code == 0);
+  CHECK((content_of(folder.file("lists.csv")) != first));
+}
+
+TEST_CASE("a full disk ends with code 1 and a remedy, and the job goes on when there is room", "[batch_recommend]") {
+  const std::string whole = lists_of(small);
+  const scratch_folder folder;
+  const words all = small + words{"--execution", "sequential", "--checkpoint", "0", "--out", folder.file("lists.csv")};
+  {
+    const recsys::testing::short_files full_disk(100'000);
+    const program_result result = run(all);
+    CHECK(result.code == 1);
+    CHECK_THAT(result.err, lk::parallel::testing::contains("lists.csv.part failed: File too large; raise the limit"));
+    CHECK_FALSE(std::filesystem::exists(folder.file("lists.csv")));
+  }
+  CHECK(run(all).code == 0);
+  CHECK((content_of(folder.file("lists.csv")) == whole));
 }

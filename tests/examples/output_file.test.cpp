@@ -1,7 +1,5 @@
 // lk-parallel | SPDX-License-Identifier: MIT
 
-#include <signal.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <cstdint>
@@ -15,34 +13,12 @@
 #include <recsys/output_file.hpp>
 
 #include "scratch_folder.hpp"
+#include "short_files.hpp"
 
 using namespace recsys;
 using recsys::testing::content_of;
 using recsys::testing::scratch_folder;
-
-namespace {
-
-/// Stands in for a full disk: for its life no file of this process can grow beyond 4 KiB.
-class short_files {
- public:
-  short_files() : handler_before_(::signal(SIGXFSZ, SIG_IGN)) {
-    ::getrlimit(RLIMIT_FSIZE, &before_);
-    const rlimit limit{4096, before_.rlim_max};
-    ::setrlimit(RLIMIT_FSIZE, &limit);
-  }
-  short_files(const short_files&) = delete;
-  short_files& operator=(const short_files&) = delete;
-  ~short_files() {
-    ::setrlimit(RLIMIT_FSIZE, &before_);
-    ::signal(SIGXFSZ, handler_before_);
-  }
-
- private:
-  sighandler_t handler_before_;
-  rlimit before_;
-};
-
-} // namespace
+using recsys::testing::short_files;
 
 TEST_CASE("a committed file has its name, its content and the usual permissions", "[output_file]") {
   const scratch_folder folder;
@@ -98,7 +74,7 @@ TEST_CASE("a disk that takes no more is an error, and nothing is left", "[output
   const scratch_folder folder;
   std::error_code found;
   {
-    const short_files full_disk;
+    const short_files full_disk(4096);
     try {
       output_file file(folder.file("big.csv"));
       file << std::string(10'000, 'x');

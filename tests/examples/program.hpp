@@ -57,6 +57,12 @@ class program {
   /// What Ctrl-C does.
   void interrupt() { ::kill(-pid_, SIGINT); }
 
+  /// Leaves its exit status to finish().
+  bool has_ended() const {
+    siginfo_t info{};
+    return ::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == pid_;
+  }
+
   /// Blocks: until the program is gone; after the limit its group is killed.
   program_result finish(std::chrono::seconds limit = std::chrono::seconds(120)) {
     int status = 0;

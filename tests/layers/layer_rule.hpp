@@ -16,6 +16,7 @@ inline const std::map<std::string, std::set<std::string>>& rooms() {
   static const std::map<std::string, std::set<std::string>> table{
       {"base", {}},
       {"config", {"base"}},
+      {"files", {"base"}},
       {"wire", {"base"}},
       {"shm", {"base"}},
       {"threads", {"base", "config"}},
@@ -43,6 +44,7 @@ inline const std::vector<secret>& secrets() {
       {"the dynamic linker", {"dlfcn.h", "link.h"}, {"dlsym", "dlopen", "dl_iterate_phdr"}, {}, "threads"},
       {"spdlog", {"spdlog/", "fmt/"}, {"spdlog", "fmt"}, {}, "report"},
       {"shared memory", {"sys/mman.h"}, {"mmap", "munmap", "shm_open"}, {}, "shm"},
+      {"the way of bytes to the disk", {}, {"fdatasync"}, {"fsync", "pwrite"}, "files"},
       {"futexes", {"linux/futex.h"}, {"SYS_futex"}, {}, "shm"},
       {"fork", {}, {"vfork", "posix_spawn", "clone3"}, {"fork"}, "process"},
       {"Eigen", {"Eigen/"}, {"Eigen"}, {}, "eigen.hpp"},

@@ -82,6 +82,15 @@ TEST_CASE("before time has passed the rate is zero and the time left unknown") {
   CHECK_FALSE(now.time_left().has_value());
 }
 
+TEST_CASE("what a run before has done counts in no rate") {
+  auto now = busy_snapshot();
+  now.counts[static_cast<std::size_t>(progress_state::finished)] += 900;
+  now.done_before = 900;
+  CHECK(report::log_line(now) == "scoring: 60%, 3600/6000 users, 60 failed, 900 users/s, 0:03 elapsed, 0:02 left");
+  now.counts = {0, 0, 900, 0};
+  CHECK_FALSE(now.time_left().has_value());
+}
+
 TEST_CASE("taking more items out of a state than it holds leaves it empty") {
   report::progress_snapshot now;
   now.move(3, progress_state::dispatched, {});

@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <string>
 #include <utility>
+#include <vector>
 
 // The exception tree of the library. Every error a user can see derives from lk::parallel::error, keeps its facts in
 // public members, and says in what() what happened, to which thing, and what to do. The front re-exports this header.
@@ -132,6 +133,28 @@ class resource_error : public error {
 class wire_error : public error {
  public:
   using error::error;
+};
+
+/// Why a journal is not continued.
+enum class journal_refusal {
+  other_job,      ///< it belongs to a job with another identity
+  in_use,         ///< a process is writing it
+  target_changed, ///< the output was complete, and is not any more what the job has written
+  foreign_file,   ///< the file with the journal's name is no journal, or one of another format
+};
+
+/// An output cannot be continued. Its files are as they were.
+class journal_error : public error {
+ public:
+  journal_error(journal_refusal why, std::string file, const std::string& sentence,
+                std::vector<std::string> changed_names = {})
+      : error(sentence)
+      , reason(why)
+      , path(std::move(file))
+      , changed(std::move(changed_names)) {}
+  journal_refusal reason;           ///< why
+  std::string path;                 ///< of the output
+  std::vector<std::string> changed; ///< other_job: the names of what differs
 };
 
 /// invoker_options::stop was requested; the map ends here.

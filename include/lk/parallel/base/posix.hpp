@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <concepts>
 #include <cstddef>
 #include <optional>
 #include <string>
@@ -36,6 +37,15 @@ template <class Fn> auto retry_eintr(Fn&& fn) {
 template <class Fn> auto check(const char* call, const char* remedy, Fn&& fn) {
   const auto value = retry_eintr(std::forward<Fn>(fn));
   if (value < 0) throw_errno(call, remedy);
+  return value;
+}
+
+/// The same where the caller has more to say about a failure: on_failure(errno) throws, or lets it pass.
+template <class OnFailure, class Fn>
+requires std::invocable<OnFailure&, int>
+auto check(OnFailure on_failure, Fn&& fn) {
+  const auto value = retry_eintr(std::forward<Fn>(fn));
+  if (value < 0) on_failure(int{errno});
   return value;
 }
 

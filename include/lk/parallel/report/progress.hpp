@@ -50,6 +50,13 @@ class Progress {
     if (::getpid() != owner_) return in_worker([&](auto& relay) { relay.update(id_, n, to, from); });
     change([&] { now_.move(n, to, from); });
   }
+  /// n items were done by a run before this one, which goes on with the rest: they are finished, but count in no rate.
+  void go_on_from(std::size_t n) noexcept {
+    change([&] {
+      now_.move(n, state::finished, {});
+      now_.done_before += n;
+    });
+  }
   void set_label(std::string label) noexcept {
     if (::getpid() != owner_)
       return in_worker([&](auto& relay) { relay.send({.id = id_, .what = field::label, .text = std::move(label)}); });

@@ -26,6 +26,7 @@ struct progress_snapshot {
   std::string unit;                 ///< what is counted, in the plural ("users"); may be empty
   std::optional<std::size_t> total; ///< unknown for input of unknown length
   std::array<std::size_t, n_progress_states> counts{};
+  std::size_t done_before = 0; ///< of those that are done: by a run before this one
   std::string metric_name; ///< of a value worth watching ("loss"); empty: none
   double metric = 0;
   std::chrono::nanoseconds elapsed{0}; ///< since the first update
@@ -34,10 +35,12 @@ struct progress_snapshot {
   std::size_t count(progress_state state) const { return counts[static_cast<std::size_t>(state)]; }
   std::size_t done() const { return count(progress_state::finished) + count(progress_state::failed); }
 
-  /// Units: items per second, the mean since the first update; 0 before time has passed.
+  std::size_t done_now() const { return done() - std::min(done(), done_before); }
+
+  /// Units: items of this run per second, the mean since the first update; 0 before time has passed.
   double rate() const {
     const double seconds = std::chrono::duration<double>(elapsed).count();
-    return seconds > 0 ? static_cast<double>(done()) / seconds : 0.0;
+    return seconds > 0 ? static_cast<double>(done_now()) / seconds : 0.0;
   }
 
   /// Part of the total that is done, 0 to 1; nothing where the total is unknown.
@@ -49,7 +52,7 @@ struct progress_snapshot {
 
   /// Time left at the mean rate; nothing where it cannot be known.
   std::optional<std::chrono::duration<double>> time_left() const {
-    if (!total || done() == 0 || elapsed.count() <= 0) return std::nullopt;
+    if (!total || done_now() == 0 || elapsed.count() <= 0) return std::nullopt;
     const std::size_t open = *total - std::min(*total, done());
     return std::chrono::duration<double>(static_cast<double>(open) / rate());
   }

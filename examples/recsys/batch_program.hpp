@@ -1,0 +1,64 @@
+// lk-parallel | SPDX-License-Identifier: MIT
+#pragma once
+
+#include <signal.h>
+
+#include <exception>
+#include <iostream>
+#include <new>
+#include <stdexcept>
+#include <string>
+
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <lk/parallel/errors.hpp>
+
+#include <recsys/batch_job.hpp>
+#include <recsys/batch_options.hpp>
+#include <recsys/ratings_reader.hpp>
+
+// The outermost frame of a batch program: every way to end as a sentence on stderr and an exit code.
+
+namespace recsys {
+
+inline constexpr int exit_failed = 1, exit_not_usable = 2, exit_interrupted = 130;
+
+/// Logs go to stderr, since stdout is for the summary, and a full disk or a closed pipe is an error that is told.
+inline void prepare_process(const std::string& name) {
+  for (const int signal : {SIGPIPE, SIGXFSZ}) ::signal(signal, SIG_IGN);
+  spdlog::set_default_logger(spdlog::stderr_color_mt(name));
+}
+
+/// Runs body and hands back the exit code.
+template <class Body> int run_and_report(const command_line& command, Body&& body) {
+  const auto complain = [&](int exit_code, const std::string& what) {
+    std::cerr << command.name() << ": " << what << std::endl;
+    return exit_code;
+  };
+  const auto keep_going = [&](const std::string& what) {
+    return complain(exit_interrupted, what + "; to go on: " + command.to_go_on());
+  };
+  try {
+    body();
+    return 0;
+  } catch (const interrupted& e) {
+    return keep_going(e.what());
+  } catch (const lk::parallel::cancelled&) {
+    return keep_going("interrupted before the first task");
+  } catch (const lk::parallel::journal_error& e) {
+    return complain(exit_not_usable, e.what());
+  } catch (const lk::parallel::config_error& e) {
+    return complain(exit_not_usable, e.what());
+  } catch (const ratings_error& e) {
+    return complain(exit_not_usable, e.what());
+  } catch (const std::invalid_argument& e) {
+    return complain(exit_not_usable, e.what());
+  } catch (const std::bad_alloc&) {
+    return complain(exit_failed, "out of memory");
+  } catch (const std::exception& e) {
+    return complain(exit_failed, e.what());
+  }
+}
+
+} // namespace recsys

@@ -1,0 +1,178 @@
+// lk-parallel | SPDX-License-Identifier: MIT
+
+#include <time.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <filesystem>
+#include <functional>
+#include <iostream>
+#include <map>
+#include <string>
+#include <vector>
+
+#include <recsys/random_source.hpp>
+#include <support/catch.hpp>
+#include <support/sanitizers.hpp>
+
+#include "program.hpp"
+#include "scratch_folder.hpp"
+
+// The real program, whole process group killed at random moments and started again until its job is done, job after
+// job. ctest hands over its path in BATCH_RECOMMEND; LK_PARALLEL_KILLS says how many kills there shall be at least and
+// LK_PARALLEL_SEED which.
+
+using recsys::random_source;
+using recsys::testing::content_of;
+using recsys::testing::program;
+using recsys::testing::program_result;
+using recsys::testing::scratch_folder;
+using words = std::vector<std::string>;
+namespace fs = std::filesystem;
+
+namespace {
+
+std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
+  const char* text = std::getenv(variable);
+  return text != nullptr && *text != '\0' ? std::strtoull(text, nullptr, 10) : otherwise;
+}
+
+words command(const std::string& out) {
+  const char* path = std::getenv("BATCH_RECOMMEND");
+  if (path == nullptr) throw std::runtime_error("BATCH_RECOMMEND is not set to the program's path; run it by ctest");
+  return {path, "--users",      "2000", "--items", "1500", "--n-ratings", "60000",     "--features",
+          "8",  "--epochs",     "2",    "--n",     "50",   "--execution", "processes", "--jobs",
+          "2",  "--checkpoint", "0.01", "--out",   out};
+}
+
+std::uint64_t size_of(const fs::path& path) {
+  std::error_code none;
+  const auto size = fs::file_size(path, none);
+  return none ? 0 : size;
+}
+
+/// What the files of a job tell about where it is.
+struct job_state {
+  explicit job_state(const std::string& out)
+      : log(content_of(out + ".journal"))
+      , part_bytes(size_of(out + ".part"))
+      , has_output(fs::exists(out)) {}
+
+  bool is_complete_line_there() const { return last_line().starts_with("complete "); }
+  std::string last_line() const {
+    const std::size_t end = log.rfind('\n');
+    if (end == log.npos || end == 0) return "";
+    const std::size_t begin = log.rfind('\n', end - 1);
+    return log.substr(begin == log.npos ? 0 : begin + 1, end - (begin == log.npos ? 0 : begin + 1));
+  }
+  /// The phase that a kill has hit, of a run that has found `before`.
+  std::string phase_after(const job_state& before) const {
+    if (has_output) return "after the output had its name";
+    if (before.log.starts_with(log) && part_bytes <= before.part_bytes) // nothing new, perhaps something taken back
+      return log.empty() ? "before the journal" : "start, data, training, start of workers";
+    if (is_complete_line_there()) return "in the commit";
+    if (!log.ends_with('\n')) return "in a flush";
+    const std::string line = last_line();
+    if (!line.starts_with("checkpoint "))
+      return part_bytes > 0 ? "in a flush" : "start, data, training, start of workers";
+    const std::size_t bytes_at = line.find(' ', line.find(' ') + 1) + 1;
+    return part_bytes != std::strtoull(line.c_str() + bytes_at, nullptr, 10) ? "in a flush" : "scoring";
+  }
+
+  std::string log;
+  std::uint64_t part_bytes;
+  bool has_output;
+};
+
+/// Blocks: until the condition holds or the program has ended or some time has passed.
+void wait_for(program& running, const std::function<bool()>& condition, std::chrono::microseconds limit) {
+  const auto end = std::chrono::steady_clock::now() + limit;
+  const timespec pause{0, 50'000};
+  while (!condition() && !running.has_ended() && std::chrono::steady_clock::now() < end) ::nanosleep(&pause, nullptr);
+}
+
+constexpr std::chrono::seconds long_enough{60};
+constexpr std::uint64_t some_kills = lk::parallel::testing::under_sanitizer ? 6 : 20; // each costs a start
+
+/// A random moment of the program's life: half of them any, the others where files change.
+void wait_for_moment(program& running, const std::string& out, random_source& random, std::chrono::microseconds whole) {
+  const auto some = [&](std::chrono::microseconds most) {
+    return std::chrono::microseconds(random.below(static_cast<std::uint64_t>(most.count()) + 1));
+  };
+  const auto never = [] { return false; };
+  bool is_over = true; // the commit of the run before, which has been cut short, until this run takes it back
+  const auto commit_has_begun = [&] {
+    const bool is_there = job_state(out).is_complete_line_there();
+    is_over = is_over && is_there;
+    return is_there && !is_over;
+  };
+  const std::uint64_t kind = random.below(8);
+  if (kind < 3) { // the part has just grown for the n-th time
+    std::uint64_t before = size_of(out + ".part"), n = 1 + random.below(12);
+    const auto has_grown = [&] {
+      const std::uint64_t now = size_of(out + ".part");
+      if (now > before) --n;
+      before = now;
+      return n == 0 || commit_has_begun();
+    };
+    wait_for(running, has_grown, long_enough);
+    wait_for(running, never, some(std::chrono::milliseconds(1)));
+  } else if (kind == 3) {
+    wait_for(running, commit_has_begun, long_enough);
+    wait_for(running, never, some(std::chrono::milliseconds(6)));
+  } else {
+    wait_for(running, never, some(whole));
+  }
+}
+
+} // namespace
+
+TEST_CASE("a job that is killed at random moments writes the bytes of one that is not", "[kill]") {
+  const scratch_folder reference_folder;
+  const std::string reference_file = reference_folder.file("lists.csv");
+  using clock = std::chrono::steady_clock;
+  const auto time_since = [](clock::time_point begun) {
+    return std::chrono::duration_cast<std::chrono::microseconds>(clock::now() - begun);
+  };
+  const auto first_begun = clock::now();
+  REQUIRE(program(command(reference_file)).finish().code == 0);
+  auto whole = time_since(first_begun); // the shortest uninterrupted run
+  const std::string reference = content_of(reference_file);
+
+  const std::uint64_t n_wanted = number_from("LK_PARALLEL_KILLS", some_kills),
+                      seed = number_from("LK_PARALLEL_SEED", 1);
+  CAPTURE(seed);
+  random_source random(seed);
+  std::map<std::string, int> kills_in;
+  std::uint64_t n_kills = 0, n_jobs = 0;
+  for (; n_kills < n_wanted; ++n_jobs) {
+    const scratch_folder folder;
+    const std::string out = folder.file("lists.csv");
+    for (bool done = false; !done;) {
+      const job_state before(out);
+      const auto begun = clock::now();
+      program running(command(out));
+      if (n_kills < n_wanted) wait_for_moment(running, out, random, whole);
+      const program_result result =
+          running.finish(n_kills < n_wanted ? std::chrono::seconds(0) : std::chrono::seconds(120));
+      if (result.code == -1) {
+        ++kills_in[job_state(out).phase_after(before)];
+        ++n_kills;
+      } else {
+        INFO(result.err);
+        REQUIRE(result.code == 0);
+        done = true;
+        if (before.log.empty()) whole = std::min(whole, time_since(begun));
+      }
+      if (fs::exists(out)) REQUIRE((content_of(out) == reference));
+    }
+    REQUIRE((content_of(out) == reference));
+    REQUIRE(fs::exists(out + ".manifest.json"));
+    REQUIRE_FALSE(fs::exists(out + ".part"));
+  }
+  std::cout << n_kills << " kills in " << n_jobs << " jobs, seed " << seed << '\n';
+  for (const auto& [phase, n] : kills_in) std::cout << "  " << n << ' ' << phase << '\n';
+}
