@@ -15,6 +15,7 @@
 #include <recsys/generator.hpp>
 #include <recsys/ratings_reader.hpp>
 #include <recsys/ratings_writer.hpp>
+#include <recsys/recommender.hpp>
 #include <recsys/score_users.hpp>
 #include <recsys/settings.hpp>
 #include <recsys/summary.hpp>
@@ -44,12 +45,11 @@ std::vector<recsys::rating> get_ratings(const recsys::settings& asked) {
   return ratings;
 }
 
-recsys::als_model train(const recsys::interactions& data, const recsys::als_options& options,
-                        const std::stop_token& stop) {
-  const std::size_t rows = data.by_user.size() + data.by_item.size();
-  const auto progress = lk::parallel::invoke_progress("batch_recommend", "training",
-                                                      rows * static_cast<std::size_t>(options.epochs), "rows");
-  return recsys::train_als(data, options, stop, progress);
+recsys::trained_model train_with_progress(const recsys::interactions& data, const recsys::model_options& options,
+                                          const std::stop_token& stop) {
+  const recsys::training_size size = recsys::size_of_training(data, options);
+  const auto progress = lk::parallel::invoke_progress("batch_recommend", "training", size.total, size.unit);
+  return recsys::train(data, options, stop, progress);
 }
 
 void run(const recsys::settings& asked, const recsys::command_line& command, const std::stop_token& stop) {
@@ -70,7 +70,7 @@ void run(const recsys::settings& asked, const recsys::command_line& command, con
     made.data = recsys::index_ratings(ratings);
   } // training data that no worker needs are gone before the workers come
   times.data = watch.lap();
-  made.model = train(made.data, asked.als, stop);
+  made.model = train_with_progress(made.data, asked.model, stop);
   times.training = watch.lap();
   const std::size_t n_kept = job.done();
   const recsys::worker_facts workers = recsys::score_users(made, asked, stop, job);
@@ -91,7 +91,7 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& e) {
     return app.exit(e) == 0 ? 0 : recsys::exit_not_usable;
   }
-  asked.als.seed = asked.seed;
+  asked.model.als.seed = asked.seed;
   recsys::prepare_process("batch_recommend");
   const std::stop_token stop = lk::parallel::stop_on_signals();
   const recsys::command_line command("batch_recommend", argc, argv);

@@ -12,10 +12,10 @@
 
 #include <lk/parallel.hpp>
 
-#include <recsys/als.hpp>
 #include <recsys/batch_options.hpp>
 #include <recsys/generator.hpp>
 #include <recsys/job_identity.hpp>
+#include <recsys/recommender.hpp>
 
 // What batch_recommend was asked to do, and the command line that says so.
 
@@ -25,7 +25,7 @@ struct settings {
   std::string ratings; ///< empty: the data are generated
   data_shape shape;
   std::string save_ratings; ///< empty: the generated data are not kept
-  als_options als;
+  model_options model;
   std::size_t n = 100;
   std::optional<int> jobs;
   lk::parallel::execution where = lk::parallel::execution::automatic;
@@ -52,8 +52,8 @@ inline job_identity identity_of(const settings& asked) {
     job.setting("users", asked.shape.users)
         .setting("items", asked.shape.items)
         .setting("n_ratings", asked.shape.ratings);
-  job.setting("algorithm", "implicit ALS").setting("features", asked.als.features).setting("epochs", asked.als.epochs);
-  job.setting("regularisation", asked.als.regularisation).setting("weight", asked.als.weight);
+  job.setting("algorithm", "implicit ALS").setting("features", asked.model.als.features).setting("epochs", asked.model.als.epochs);
+  job.setting("regularisation", asked.model.als.regularisation).setting("weight", asked.model.als.weight);
   return job.setting("n", asked.n).setting("seed", asked.seed);
 }
 
@@ -73,10 +73,10 @@ inline void add_data_options(CLI::App& app, settings& to) {
 }
 
 inline void add_model_options(CLI::App& app, settings& to) {
-  app.add_option("--features", to.als.features, "Features of a user or item")
+  app.add_option("--features", to.model.als.features, "Features of a user or item")
       ->check(CLI::Range(1, 4096))
       ->type_name("N");
-  app.add_option("--epochs", to.als.epochs, "Passes over the data in training")
+  app.add_option("--epochs", to.model.als.epochs, "Passes over the data in training")
       ->check(CLI::Range(1, 1'000'000))
       ->type_name("N");
   app.add_option("--n", to.n, "Length of the lists. A user's list holds only items that this user has not rated")

@@ -75,8 +75,8 @@ inline void print_summary(std::ostream& to, const settings& asked, const interac
      << count_of(data.item_ids.size(), "item") << ", " << in_time(times.data) << "\n"
      << "knobs     processes " << knobs.processes << ", threads " << knobs.threads << ", backend threads "
      << knobs.backend_threads << ", child threads " << knobs.child_threads << "\n"
-     << "training  implicit ALS, " << count_of(static_cast<std::size_t>(asked.als.features), "feature") << ", "
-     << count_of(static_cast<std::size_t>(asked.als.epochs), "epoch") << ": " << in_time(times.training) << "\n"
+     << "training  implicit ALS, " << count_of(static_cast<std::size_t>(asked.model.als.features), "feature") << ", "
+     << count_of(static_cast<std::size_t>(asked.model.als.epochs), "epoch") << ": " << in_time(times.training) << "\n"
      << "scoring   top " << asked.n << " of unseen items, " << place_of(workers) << ": " << in_time(times.scoring)
      << ", " << with_commas(static_cast<std::uint64_t>(static_cast<double>(n_scored) / std::max(times.scoring, 1e-9)))
      << " users per second"
