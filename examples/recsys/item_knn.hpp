@@ -57,11 +57,11 @@ class item_knn_model {
     const sums all = sum_up(of, item);
     return all.n < std::max<std::size_t>(options.min_nbrs, 1) ? no_score : means[item] + all.deviations / all.weights;
   }
-  /// For lists: the same deviations, but not divided by the weights, so that items come first which many of the user's
-  /// ratings speak for.
+  /// For lists: the sum of the similarities of the same neighbours, as LensKit ranks with implicit feedback. Ranking by
+  /// predicted ratings would put items first of which hardly anything is known.
   float score(const user_profile& of, std::uint32_t item) const {
     const sums all = sum_up(of, item);
-    return static_cast<float>(all.n < std::max<std::size_t>(options.min_nbrs, 1) ? no_score : all.deviations);
+    return static_cast<float>(all.n < std::max<std::size_t>(options.min_nbrs, 1) ? no_score : all.weights);
   }
 
  private:

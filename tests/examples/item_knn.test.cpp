@@ -80,6 +80,18 @@ TEST_CASE("a prediction is the item's mean and the weighted deviations of its ne
   CHECK(std::isnan(predict(model, data, 3, 1))); // the item itself is no neighbour
 }
 
+TEST_CASE("lists are ranked by the sum of the similarities of the neighbours", "[item_knn]") {
+  const interactions data = indexed({{5, 4, 5, 0}, {1, 2, 2, 0}, {3, 3, 4, 5}, {4, 1, 0, 3}});
+  const item_knn_model model = train_item_knn(data, {});
+  user_profile profile;
+  profile.become(data, 3);
+  const auto nbrs = std::span(model.nbrs).subspan(model.begins[2], model.begins[3] - model.begins[2]);
+  REQUIRE(std::vector(nbrs.begin(), nbrs.end()) == std::vector<std::uint32_t>{0, 1, 3});
+  const double* const similarities = &model.similarities[model.begins[2]];
+  CHECK(model.score(profile, 2) == static_cast<float>(similarities[0] + similarities[1] + similarities[2]));
+  CHECK(std::isnan(train_item_knn(data, {.min_nbrs = 4}).score(profile, 2)));
+}
+
 TEST_CASE("predictions agree with dense float64 arithmetic to a millionth", "[item_knn]") {
   const interactions data = index_ratings(generate_ratings({150, 220, 6'000}, 3));
   CHECK(difference(data, {}, 1) < 1e-6);
