@@ -45,8 +45,8 @@ inline std::string name_of(algorithm kind) {
 /// What to train. Only the options of that algorithm are looked at.
 struct model_options {
   algorithm kind = algorithm::als_implicit;
-  als_options als;
-  item_knn_options knn;
+  als_options als = {};
+  item_knn_options knn = {};
 };
 
 using trained_model = std::variant<als_model, biased_als_model, popularity_model, item_knn_model>;

@@ -161,6 +161,17 @@ TEST_CASE("bad rows are left out and counted where that is asked for, and the lo
   CHECK_THAT(text, lk::parallel::testing::contains("there are more rows that are left out"));
 }
 
+TEST_CASE("a line of any length is one bad row, and the next line is read", "[reader]") {
+  const scratch_folder folder;
+  const log_lines quiet;
+  for (const std::size_t length : {65'533u, 65'534u, 65'535u, 65'536u, 200'000u}) {
+    bad_rows bad(on_bad_row::skip);
+    const std::string text = header + "1,31,2.5,1260759144\n" + std::string(length, '1') + "\n196,242,3.0,881250949\n";
+    CHECK(read_ratings(folder.file("ratings.csv", text), bad) == two_ratings);
+    CHECK(bad.count() == 1);
+  }
+}
+
 TEST_CASE("a file of which no row is left, and one of no known form, are errors under any policy", "[reader]") {
   const scratch_folder folder;
   const log_lines quiet;
