@@ -18,7 +18,6 @@ class input_error : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
-using ratings_error = input_error;
 
 enum class on_bad_row { fail, skip };
 
