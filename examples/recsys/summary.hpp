@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
 #include <ostream>
 #include <string>
 
@@ -15,6 +14,7 @@
 #include <recsys/batch_job.hpp>
 #include <recsys/interactions.hpp>
 #include <recsys/settings.hpp>
+#include <recsys/shown_numbers.hpp>
 
 // What a person reads when the program is done.
 
@@ -41,28 +41,6 @@ inline json counts_of(const data_facts& data) {
           {"items", data.items},
           {"repeated_ratings", data.repeated},
           {"bad_rows", data.bad_rows}};
-}
-
-/// 1000209 as 1,000,209.
-inline std::string with_commas(std::uint64_t number) {
-  std::string text = std::to_string(number);
-  for (std::size_t at = text.size(); at > 3; at -= 3) text.insert(at - 3, 1, ',');
-  return text;
-}
-
-inline std::string with_decimals(double number, int decimals) {
-  char text[64];
-  std::snprintf(text, sizeof text, "%.*f", decimals, number);
-  return text;
-}
-
-/// Units: bytes in, MiB out.
-inline std::string as_mib(std::size_t bytes) {
-  return with_decimals(static_cast<double>(bytes) / (1 << 20), 1) + " MiB";
-}
-
-inline std::string count_of(std::size_t n, const std::string& what) {
-  return with_commas(n) + " " + what + (n == 1 ? "" : what.ends_with("process") ? "es" : "s");
 }
 
 /// Where the tasks ran.
