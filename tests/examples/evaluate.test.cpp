@@ -97,9 +97,10 @@ int parent_of_workers(int host) {
   return 0;
 }
 
-/// Mean nDCG@10 and hit rate of the same list for everybody, without what each has rated: from scratch.
+/// Mean nDCG@10 and hit rate of the same list for everybody, without what each has rated, and the share of the test
+/// ratings whose items are in the training data: from scratch.
 struct popular_by_hand {
-  explicit popular_by_hand(const std::vector<rating>& ratings) {
+  popular_by_hand(const std::vector<rating>& ratings, float min_relevant) {
     const recsys::divided_ratings parts = recsys::hold_out(ratings, {});
     std::map<std::int64_t, int> raters;
     std::map<std::int64_t, std::set<std::int64_t>> seen, wanted;
@@ -107,7 +108,10 @@ struct popular_by_hand {
       ++raters[one.item];
       seen[one.user].insert(one.item);
     }
-    for (const rating& one : parts.test) wanted[one.user].insert(one.item);
+    for (const rating& one : parts.test) {
+      if (one.value >= min_relevant) wanted[one.user].insert(one.item);
+      known += (raters.contains(one.item) ? 1 : 0) / static_cast<double>(parts.test.size());
+    }
     std::vector<std::pair<int, std::int64_t>> order; // most raters first, then lower items
     for (const auto& [item, n] : raters) order.emplace_back(-n, item);
     std::sort(order.begin(), order.end());
@@ -126,7 +130,7 @@ struct popular_by_hand {
       hit_rate += (gain > 0 ? 1 : 0) / static_cast<double>(wanted.size());
     }
   }
-  double ndcg = 0, hit_rate = 0;
+  double ndcg = 0, hit_rate = 0, known = 0;
 };
 
 } // namespace
@@ -150,16 +154,20 @@ TEST_CASE("another seed gives other results", "[evaluate]") {
 }
 
 TEST_CASE("the numbers of the popular items are those computed from scratch", "[evaluate]") {
-  const scratch_folder folder;
-  const std::string saved = folder.file("ratings.csv");
-  const findings found = findings_of(small + words{"--algorithms", "popular", "--save-ratings", saved});
-  const popular_by_hand expected(recsys::read_ratings(saved));
-  const json& popular = found.results["models"][0];
-  CHECK(value_of(popular, "ndcg") == Approx(expected.ndcg));
-  CHECK(value_of(popular, "hit_rate") == Approx(expected.hit_rate));
-  CHECK(popular["metrics"]["rmse"]["value"].is_null());
-  CHECK(value_of(popular, "coverage") == 0);
-  CHECK(expected.ndcg > 0.05);
+  const words asked{"--algorithms", "popular,als-explicit", "--grid", "features=1", "--grid", "epochs=1"};
+  for (const char* min_relevant : {"0", "5"}) {
+    const scratch_folder folder;
+    const std::string saved = folder.file("ratings.csv");
+    const findings found = findings_of(small + asked + words{"--save-ratings", saved, "--min-relevant", min_relevant});
+    const popular_by_hand expected(recsys::read_ratings(saved), std::strtof(min_relevant, nullptr));
+    const json& popular = found.results["models"][0];
+    CHECK(value_of(popular, "ndcg") == Approx(expected.ndcg));
+    CHECK(value_of(popular, "hit_rate") == Approx(expected.hit_rate));
+    CHECK(popular["metrics"]["rmse"]["value"].is_null());
+    CHECK(value_of(popular, "coverage") == 0);
+    CHECK(value_of(found.results["models"][1], "coverage") == Approx(expected.known));
+    CHECK((expected.ndcg > 0.01 && expected.known > 0.9));
+  }
 }
 
 TEST_CASE("an evaluation of real ratings finds what is known about them", "[evaluate]") {
