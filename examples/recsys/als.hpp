@@ -13,10 +13,10 @@
 
 #include <lk/parallel/errors.hpp>
 #include <lk/parallel/for_chunks.hpp>
-#include <lk/parallel/huge_page_resource.hpp>
 
+#include <recsys/factors.hpp>
 #include <recsys/interactions.hpp>
-#include <recsys/random_source.hpp>
+#include <recsys/user_profile.hpp>
 
 // Implicit-feedback matrix factorisation by alternating least squares: Hu, Koren and Volinsky, "Collaborative filtering
 // for implicit feedback datasets", ICDM 2008, https://doi.org/10.1109/ICDM.2008.22. A seen item has preference 1 and
@@ -25,19 +25,13 @@
 
 namespace recsys {
 
-using factors = Eigen::MatrixXf; ///< features x users or items: what belongs to one of them lies together
-
-/// The defaults are those of LensKit's ImplicitMF.
-struct als_options {
-  int features = 50;
-  int epochs = 20;
-  float regularisation = 0.1f;
-  float weight = 40;
-  std::uint64_t seed = 1;
-};
-
 struct als_model {
   factors users, items;
+
+  /// How much each item is preferred; about 1 for what the user has seen.
+  void score_all(const user_profile& of, Eigen::Ref<Eigen::VectorXf> scores) const {
+    scores.noalias() = items.transpose() * users.col(of.user());
+  }
 };
 
 /// The sum of y y^T over all columns y.
@@ -109,21 +103,6 @@ inline void solve_rows(const sparse_rows& rows, const factors& other, factors& o
       solver.solve(rows[row], out.col(static_cast<Eigen::Index>(row)));
   };
   lk::parallel::for_chunks(lk::parallel::WorkChunks::create(rows.size()), solve_some, progress);
-}
-
-/// Nothing in it yet; in huge pages where the system has any, so that workers are forked quickly whatever its size.
-inline factors empty_factors(Eigen::Index features, std::size_t n) {
-  factors made(features, static_cast<Eigen::Index>(n));
-  lk::parallel::prefer_huge_pages(made);
-  return made;
-}
-
-/// Small positive numbers, the same on every machine.
-inline factors first_factors(Eigen::Index features, std::size_t n, std::uint64_t seed) {
-  random_source random(seed);
-  factors made = empty_factors(features, n);
-  for (float& one : made.reshaped()) one = static_cast<float>(random.below(1 << 20)) / static_cast<float>(100 << 20);
-  return made;
 }
 
 /// Trains items, then users, in every epoch. Throws: lk::parallel::cancelled when stop is requested.

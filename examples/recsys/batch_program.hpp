@@ -14,9 +14,9 @@
 
 #include <lk/parallel/errors.hpp>
 
+#include <recsys/bad_rows.hpp>
 #include <recsys/batch_job.hpp>
 #include <recsys/batch_options.hpp>
-#include <recsys/ratings_reader.hpp>
 
 // The outermost frame of a batch program: every way to end as a sentence on stderr and an exit code.
 
@@ -50,7 +50,7 @@ template <class Body> int run_and_report(const command_line& command, Body&& bod
     return complain(exit_not_usable, e.what());
   } catch (const lk::parallel::config_error& e) {
     return complain(exit_not_usable, e.what());
-  } catch (const ratings_error& e) {
+  } catch (const input_error& e) {
     return complain(exit_not_usable, e.what());
   } catch (const std::invalid_argument& e) {
     return complain(exit_not_usable, e.what());

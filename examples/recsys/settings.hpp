@@ -6,31 +6,35 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <stdexcept>
 #include <string>
+#include <system_error>
 
 #include <CLI/CLI.hpp>
 
-#include <lk/parallel.hpp>
+#include <lk/parallel/invoker_options.hpp>
 
-#include <recsys/als.hpp>
+#include <recsys/bad_rows.hpp>
 #include <recsys/batch_options.hpp>
 #include <recsys/generator.hpp>
 #include <recsys/job_identity.hpp>
+#include <recsys/model_settings.hpp>
+#include <recsys/recommender.hpp>
 
-// What batch_recommend was asked to do, and the command line that says so.
+// What the batch programs have in common: the data, the model, where the tasks run and where the output goes.
 
 namespace recsys {
 
 struct settings {
-  std::string ratings; ///< empty: the data are generated
-  data_shape shape;
-  std::string save_ratings; ///< empty: the generated data are not kept
-  als_options als;
-  std::size_t n = 100;
-  std::optional<int> jobs;
+  std::string ratings = {}; ///< empty: the data are generated
+  data_shape shape = {};
+  std::string save_ratings = {}; ///< empty: the generated data are not kept
+  on_bad_row bad_row_policy = on_bad_row::fail;
+  model_options model = {};
+  std::optional<int> jobs = {};
   lk::parallel::execution where = lk::parallel::execution::automatic;
   std::uint64_t seed = 1;
-  batch_options batch{.out = "recommendations.csv"};
+  batch_options batch = {};
 };
 
 inline const std::map<std::string, lk::parallel::execution>& execution_names() {
@@ -43,18 +47,19 @@ inline const std::map<std::string, lk::parallel::execution>& execution_names() {
   return names;
 }
 
-/// What the lists depend on. Blocks: while the ratings file is read. Throws: std::invalid_argument.
-inline job_identity identity_of(const settings& asked) {
-  job_identity job("batch_recommend", asked.batch.part);
+/// The data and the model; a program adds what else its output depends on. Blocks: while the ratings file is read.
+/// Throws: std::invalid_argument.
+inline job_identity common_identity(const std::string& program, const settings& asked) {
+  job_identity job(program, asked.batch.part);
   if (!asked.ratings.empty())
     job.input("ratings", asked.ratings);
   else
     job.setting("users", asked.shape.users)
         .setting("items", asked.shape.items)
         .setting("n_ratings", asked.shape.ratings);
-  job.setting("algorithm", "implicit ALS").setting("features", asked.als.features).setting("epochs", asked.als.epochs);
-  job.setting("regularisation", asked.als.regularisation).setting("weight", asked.als.weight);
-  return job.setting("n", asked.n).setting("seed", asked.seed);
+  job.setting("seed", asked.seed);
+  add_to_identity(job, asked.model);
+  return job;
 }
 
 inline void add_data_options(CLI::App& app, settings& to) {
@@ -72,36 +77,25 @@ inline void add_data_options(CLI::App& app, settings& to) {
     generated->excludes(file);
 }
 
-inline void add_model_options(CLI::App& app, settings& to) {
-  app.add_option("--features", to.als.features, "Features of a user or item")
-      ->check(CLI::Range(1, 4096))
-      ->type_name("N");
-  app.add_option("--epochs", to.als.epochs, "Passes over the data in training")
-      ->check(CLI::Range(1, 1'000'000))
-      ->type_name("N");
-  app.add_option("--n", to.n, "Length of the lists. A user's list holds only items that this user has not rated")
-      ->check(CLI::Range(1, 1'000'000'000))
-      ->type_name("N");
-  app.add_option("--seed", to.seed, "Seed of the generated data and of the model's first state")->type_name("N");
+/// files: the input files to which the policy applies.
+inline void add_bad_row_option(CLI::App& app, settings& to, const std::string& files) {
+  app.add_option("--on-bad-row", to.bad_row_policy,
+                 "What a row of " + files + " that cannot be used does: fail, or skip, which counts it")
+      ->transform(CLI::CheckedTransformer(bad_row_names(), CLI::ignore_case).description(""))
+      ->type_name("WHAT")
+      ->default_str("fail");
 }
 
-inline void add_run_options(CLI::App& app, settings& to) {
+/// tasks: what is done by the workers, as in "Where users are scored".
+inline void add_run_options(CLI::App& app, settings& to, const std::string& tasks) {
   app.add_option("--jobs", to.jobs,
                  "Workers that score (LK_NUM_PROCS); 1 scores in this process unless --execution says processes")
       ->check(CLI::Range(1, 4096))
       ->type_name("N");
-  app.add_option("--execution", to.where, "Where users are scored: automatic, sequential, threads or processes")
+  app.add_option("--execution", to.where, "Where " + tasks + ": automatic, sequential, threads or processes")
       ->transform(CLI::CheckedTransformer(execution_names(), CLI::ignore_case).description(""))
       ->type_name("WHERE")
       ->default_str("automatic");
-  add_batch_options(app, to.batch, "The lists as CSV: user,rank,item,score");
-}
-
-inline void add_options(CLI::App& app, settings& to) {
-  app.option_defaults()->always_capture_default();
-  add_data_options(app, to);
-  add_model_options(app, to);
-  add_run_options(app, to);
   app.footer("Numbers of threads: LK_NUM_THREADS trains, LK_NUM_CHILD_THREADS is each worker's.\n" +
              std::string(exit_code_text));
 }
@@ -112,12 +106,17 @@ inline bool same_file(const std::string& a, const std::string& b) {
   return !a.empty() && !b.empty() && (a == b || std::filesystem::equivalent(a, b, ignored));
 }
 
+/// Throws: std::invalid_argument where the output would take the place of the file of an option.
+inline void keep_apart(const settings& asked, const std::string& option, const std::string& file) {
+  if (same_file(asked.batch.file(), file))
+    throw std::invalid_argument("--out would replace the file of " + option + ", " + file);
+}
+
 /// Throws: std::invalid_argument where options contradict each other.
 inline void check_settings(const settings& asked) {
   if (asked.ratings.empty()) check_shape(asked.shape);
-  const std::string out = asked.batch.file();
-  if (same_file(out, asked.ratings)) throw std::invalid_argument("--out would replace the file of --ratings");
-  if (same_file(out, asked.save_ratings)) throw std::invalid_argument("--out and --save-ratings are one file");
+  keep_apart(asked, "--ratings", asked.ratings);
+  keep_apart(asked, "--save-ratings", asked.save_ratings);
 }
 
 } // namespace recsys

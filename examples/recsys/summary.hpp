@@ -2,17 +2,19 @@
 #pragma once
 
 #include <algorithm>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
 #include <ostream>
 #include <string>
 
-#include <lk/parallel.hpp>
+#include <lk/parallel/initialize.hpp>
+#include <lk/parallel/invoker.hpp>
 
-#include <recsys/score_users.hpp>
+#include <recsys/bad_rows.hpp>
+#include <recsys/batch_job.hpp>
+#include <recsys/interactions.hpp>
 #include <recsys/settings.hpp>
+#include <recsys/shown_numbers.hpp>
 
 // What a person reads when the program is done.
 
@@ -22,29 +24,26 @@ struct run_times {
   double data = 0, training = 0, scoring = 0; ///< Units: seconds
 };
 
-/// 1000209 as 1,000,209.
-inline std::string with_commas(std::uint64_t number) {
-  std::string text = std::to_string(number);
-  for (std::size_t at = text.size(); at > 3; at -= 3) text.insert(at - 3, 1, ',');
-  return text;
+/// What there was to learn from.
+struct data_facts {
+  std::size_t ratings = 0, users = 0, items = 0, repeated = 0, bad_rows = 0;
+};
+
+inline data_facts facts_of(const interactions& data, const bad_rows& bad) {
+  return {data.by_user.columns.size() + data.n_repeated, data.user_ids.size(), data.item_ids.size(), data.n_repeated,
+          bad.count()};
 }
 
-inline std::string with_decimals(double number, int decimals) {
-  char text[64];
-  std::snprintf(text, sizeof text, "%.*f", decimals, number);
-  return text;
+/// For the manifest.
+inline json counts_of(const data_facts& data) {
+  return {{"ratings", data.ratings},
+          {"users", data.users},
+          {"items", data.items},
+          {"repeated_ratings", data.repeated},
+          {"bad_rows", data.bad_rows}};
 }
 
-/// Units: bytes in, MiB out.
-inline std::string as_mib(std::size_t bytes) {
-  return with_decimals(static_cast<double>(bytes) / (1 << 20), 1) + " MiB";
-}
-
-inline std::string count_of(std::size_t n, const std::string& what) {
-  return with_commas(n) + " " + what + (n == 1 ? "" : what.ends_with("process") ? "es" : "s");
-}
-
-/// Where the lists were made.
+/// Where the tasks ran.
 inline std::string place_of(const lk::parallel::invoker_stats& workers) {
   if (!workers.each.empty()) return "in " + count_of(workers.each.size(), "worker process");
   if (workers.where == lk::parallel::execution::threads)
@@ -63,26 +62,34 @@ inline std::string memory_line(const lk::parallel::invoker_stats& workers) {
   return as_mib(own) + " of its own in each worker at most; " + as_mib(share) + " with its share of the model";
 }
 
-/// n_scored: users scored in this run.
-inline void print_summary(std::ostream& to, const settings& asked, const interactions& data, std::size_t n_ratings,
-                          std::size_t n_scored, const worker_facts& workers, const batch_job& job,
-                          const run_times& times) {
+inline std::string in_seconds(double seconds) { return with_decimals(seconds, seconds < 10 ? 2 : 1) + " s"; }
+
+/// The lines of all programs: what the data are, the knobs, and what was trained.
+inline void print_beginning(std::ostream& to, const settings& asked, const data_facts& data, const run_times& times) {
   const lk::parallel::ParallelConfig& knobs = lk::parallel::get_parallel_config();
-  const std::size_t users = data.user_ids.size();
-  const auto in_time = [](double seconds) { return with_decimals(seconds, seconds < 10 ? 2 : 1) + " s"; };
   to << "data      " << (asked.ratings.empty() ? "generated, seed " + std::to_string(asked.seed) : asked.ratings)
-     << ": " << count_of(n_ratings, "rating") << " of " << count_of(users, "user") << " and "
-     << count_of(data.item_ids.size(), "item") << ", " << in_time(times.data) << "\n"
-     << "knobs     processes " << knobs.processes << ", threads " << knobs.threads << ", backend threads "
+     << ": " << count_of(data.ratings, "rating") << " of " << count_of(data.users, "user") << " and "
+     << count_of(data.items, "item") << ", " << in_seconds(times.data) << "\n";
+  if (data.repeated > 0) to << "repeated  " << count_of(data.repeated, "rating") << " of a pair that is rated later\n";
+  if (data.bad_rows > 0) to << "left out  " << count_of(data.bad_rows, "bad row") << "\n";
+  to << "knobs     processes " << knobs.processes << ", threads " << knobs.threads << ", backend threads "
      << knobs.backend_threads << ", child threads " << knobs.child_threads << "\n"
-     << "training  implicit ALS, " << count_of(static_cast<std::size_t>(asked.als.features), "feature") << ", "
-     << count_of(static_cast<std::size_t>(asked.als.epochs), "epoch") << ": " << in_time(times.training) << "\n"
-     << "scoring   top " << asked.n << " of unseen items, " << place_of(workers) << ": " << in_time(times.scoring)
-     << ", " << with_commas(static_cast<std::uint64_t>(static_cast<double>(n_scored) / std::max(times.scoring, 1e-9)))
-     << " users per second"
-     << (n_scored < job.done() ? ", " + count_of(job.done() - n_scored, "user") + " kept from before" : "") << "\n"
-     << "memory    " << memory_line(workers) << "\n"
-     << "output    " << asked.batch.file() << ": " << count_of(job.rows(), "row") << "\n";
+     << "training  " << description_of(asked.model) << ": " << in_seconds(times.training) << "\n";
+}
+
+/// n: what was done in this run, of which each is called unit; kept: what was done before.
+inline std::string speed_of(std::size_t n, const std::string& unit, const std::string& kept, double seconds) {
+  const double per_second = static_cast<double>(n) / std::max(seconds, 1e-9);
+  return in_seconds(seconds) + ", " + with_commas(static_cast<std::uint64_t>(per_second)) + " " + unit +
+         "s per second" + (kept.empty() ? "" : ", " + kept + " kept from before");
+}
+
+/// "41,210 users", and nothing where there are none.
+inline std::string some_of(std::size_t n, const std::string& what) { return n == 0 ? "" : count_of(n, what); }
+
+inline void print_end(std::ostream& to, const lk::parallel::invoker_stats& workers, const batch_job& job) {
+  to << "memory    " << memory_line(workers) << "\n"
+     << "output    " << job.file() << ": " << count_of(job.rows(), "row") << "\n";
 }
 
 } // namespace recsys

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -65,15 +66,22 @@ interactions tiny_data() {
 
 } // namespace
 
-TEST_CASE("ids are numbered in ascending order and repeated pairs count once", "[interactions]") {
-  const std::vector<rating> ratings{{30, 9, 4, 0}, {10, 7, 1, 0}, {30, 2, 5, 0}, {30, 9, 2, 5}, {10, 2, 3, 0}};
+TEST_CASE("ids are numbered in ascending order, and of repeated pairs the latest rating counts", "[interactions]") {
+  const std::vector<rating> ratings{{30, 9, 4, 0}, {10, 7, 1, 0}, {30, 2, 5, 3}, {30, 9, 2, 5},
+                                    {10, 2, 3, 0}, {30, 2, 1, 2}, {30, 9, 3, 5}};
   const interactions data = index_ratings(ratings);
   CHECK(data.user_ids == std::vector<std::int64_t>{10, 30});
   CHECK(data.item_ids == std::vector<std::int64_t>{2, 7, 9});
   CHECK(data.by_user.begins == std::vector<std::size_t>{0, 2, 4});
   CHECK(data.by_user.columns == std::vector<std::uint32_t>{0, 1, 0, 2});
+  CHECK(data.by_user.values == std::vector<float>{3, 1, 5, 3}); // of the same time, the last one
   CHECK(data.by_item.begins == std::vector<std::size_t>{0, 2, 3, 4});
   CHECK(data.by_item.columns == std::vector<std::uint32_t>{0, 1, 0, 1});
+  CHECK(data.by_item.values == std::vector<float>{3, 5, 1, 3});
+  CHECK(data.n_repeated == 3);
+  CHECK(number_of(data.item_ids, 7) == 1u);
+  CHECK(number_of(data.item_ids, 8) == std::nullopt);
+  CHECK(number_of(data.item_ids, 10) == std::nullopt);
 }
 
 TEST_CASE("training agrees with the dense equations over every pair", "[als]") {

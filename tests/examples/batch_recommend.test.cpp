@@ -97,6 +97,55 @@ TEST_CASE("the lists of real ratings are the same bytes for sequential, threads 
   check_same_lists_in_every_place({"--ratings", ratings, "--epochs", "2"});
 }
 
+TEST_CASE("the lists of every algorithm are the same bytes for any number of threads and workers",
+          "[batch_recommend]") {
+  for (const char* algorithm : {"als-explicit", "popular", "item-knn"}) {
+    INFO(algorithm);
+    const words arguments = small + words{"--algorithm", algorithm};
+    const std::string lists = lists_of(arguments + words{"--execution", "sequential"}, {"LK_NUM_THREADS=1"});
+    CHECK(lists.starts_with("user,rank,item,score\n1,1,"));
+    CHECK((lists_of(arguments + words{"--execution", "processes", "--jobs", "2"}, {"LK_NUM_THREADS=3"}) == lists));
+  }
+}
+
+TEST_CASE("candidates, a list of users and seen items shape the lists", "[batch_recommend]") {
+  const scratch_folder folder;
+  const std::string items = folder.file("items.txt", "item\n7\n3\n3\n5\n"), users = folder.file("users.txt", "12\n4\n");
+  const words asked = small + words{"--candidates", items, "--user-list", users, "--algorithm", "popular"};
+  const std::string with_seen = lists_of(asked + words{"--include-seen"});
+  const auto column = [](const std::string& rows, std::size_t n) {
+    std::vector<std::string> values;
+    std::istringstream lines(rows);
+    for (std::string line; std::getline(lines, line);) {
+      std::istringstream fields(line);
+      std::string value;
+      for (std::size_t field = 0; field <= n; ++field) std::getline(fields, value, ',');
+      values.push_back(value);
+    }
+    return values;
+  };
+  CHECK(column(with_seen, 0) == words{"user", "12", "12", "12", "4", "4", "4"});
+  CHECK(column(with_seen, 1) == words{"rank", "1", "2", "3", "1", "2", "3"});
+  for (const std::string& item : column(with_seen, 2))
+    CHECK((item == "item" || item == "3" || item == "5" || item == "7"));
+  CHECK(lists_of(asked).size() <= with_seen.size());
+}
+
+TEST_CASE("unknown users and candidates follow the policy for bad rows", "[batch_recommend]") {
+  const scratch_folder folder;
+  const std::string users = folder.file("users.txt", "4\n999999\n");
+  const words asked = small + words{"--user-list", users, "--out", folder.file("lists.csv")};
+  const program_result refused = run(asked);
+  CHECK(refused.code == 2);
+  CHECK_THAT(refused.err, lk::parallel::testing::contains(users + ":2: user 999999 has no ratings"));
+  CHECK(folder.files().size() == 1);
+  const program_result skipped = run(asked + words{"--on-bad-row", "skip"});
+  CHECK(skipped.code == 0);
+  CHECK_THAT(skipped.err,
+             lk::parallel::testing::contains("[warning] " + users + ":2: user 999999 has no ratings; left out"));
+  CHECK_THAT(skipped.out, lk::parallel::testing::contains("left out  1 bad row\n"));
+}
+
 TEST_CASE("saved ratings give the same lists when they are read back", "[batch_recommend]") {
   const scratch_folder folder;
   const std::string saved = folder.file("ratings.csv");

@@ -54,6 +54,10 @@ class program {
     if (pid_ > 0) finish(std::chrono::seconds(0));
   }
 
+  pid_t pid() const { return pid_; }
+  /// What it has written to stderr until now.
+  std::string err_so_far() const { return content_of(said_.file("err")); }
+
   /// What Ctrl-C does.
   void interrupt() { ::kill(-pid_, SIGINT); }
 

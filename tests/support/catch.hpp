@@ -14,6 +14,12 @@
 
 namespace lk::parallel::testing {
 
+#if __has_include(<catch2/catch_all.hpp>)
+using Catch::Approx;
+#else
+using Catch::Detail::Approx;
+#endif
+
 /// Matches a text that holds `part`: REQUIRE_THROWS_WITH(call(), contains("LK_NUM_PROCS")).
 inline auto contains(const std::string& part) {
 #if __has_include(<catch2/catch_all.hpp>)
