@@ -11,11 +11,15 @@
 
 namespace lk::parallel {
 
+/// Versions of the same major and minor number can stand for each other (semantic versioning, before 1.0).
 struct version_number {
-  int major, minor, patch;
+  int major; ///< of the API as a whole
+  int minor; ///< what find_package must agree on
+  int patch; ///< changes no interface
   friend constexpr auto operator<=>(const version_number&, const version_number&) = default;
 };
 
+/// Of this library, for `if (lk::parallel::version >= ...)`; the preprocessor has LK_PARALLEL_VERSION_MAJOR and so on.
 inline constexpr version_number version{LK_PARALLEL_VERSION_MAJOR, LK_PARALLEL_VERSION_MINOR,
                                         LK_PARALLEL_VERSION_PATCH};
 
