@@ -3,8 +3,11 @@
 
 // The one place where the version number is written; CMake reads it from here.
 
+/// version_number::major for the preprocessor.
 #define LK_PARALLEL_VERSION_MAJOR 0
+/// version_number::minor for the preprocessor.
 #define LK_PARALLEL_VERSION_MINOR 1
+/// version_number::patch for the preprocessor.
 #define LK_PARALLEL_VERSION_PATCH 0
 
 #include <compare>

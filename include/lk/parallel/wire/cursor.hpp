@@ -211,7 +211,7 @@ class reader {
     return static_cast<std::size_t>(count);
   }
 
-  /// Throws: wire_error where bytes are left.
+  /// The message should be over here. Throws: wire_error where bytes are left.
   void expect_end() const {
     if (at_ != end_) [[unlikely]]
       throw_bad_value("more bytes than its type takes");
