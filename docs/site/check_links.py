@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # lk-parallel | SPDX-License-Identifier: MIT
 """check_links.py FOLDER: every link in the pages of a built site that stays in it leads to a file and, where it names
 one, to an anchor there. Prints those that do not, and a count; ends with status 1 where there are any.

@@ -1,15 +1,17 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # lk-parallel | SPDX-License-Identifier: MIT
-"""header_filter.py FILE: the header as Doxygen is to read it, line for line.
+"""header_filter.py FILE: the header as Doxygen is to read it, line for line. Runs in the root of the repository.
 
 What belongs to the library alone is left out: the namespaces of the rooms, private members, members that are defaulted,
 deleted or refuse to compile, friends, and deduction guides. The fixed labels of docstrings ("Throws: ") become
 paragraphs, and the paragraph on top of the header becomes its description.
 """
+import os
 import re
 import sys
 
-ROOM = re.compile(r"^namespace (?:lk::parallel::)?(front|base|config|wire|shm|threads|report|process|backends) {")
+ROOMS = ["front"] + [entry.name for entry in os.scandir("include/lk/parallel") if entry.is_dir()]
+ROOM = re.compile(rf"^namespace (?:lk::parallel::)?({'|'.join(ROOMS)}) {{")
 LABEL = re.compile(r"(^\s*/// |[.;:)] )((?:Blocks|Threads|Fork|Throws|Lifetime|Units|Source)(?:, (?:Lifetime|Units))?): ")
 UNNAMED = re.compile(r"^ *friend |= (?:delete|default);|\) && {|\) -> invoker<|^  writer(?:&|\() ?.*writer&& other\)")
 

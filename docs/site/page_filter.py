@@ -1,19 +1,18 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 # lk-parallel | SPDX-License-Identifier: MIT
 """page_filter.py FILE: a Markdown page as Doxygen is to read it. Runs in the root of the repository.
 
 Headings get the anchors that they have on a code host, links between pages and to examples lead to their places on the
 site, and links to other files of the repository become plain text. A link to a file that is not there stops the build.
+Pages of the guide lead to their neighbours in the order of its index.
 """
 import os
 import re
 import sys
 
-PAGES = {"README.md": "index"}
-for folder in ("docs", "docs/guide", "docs/design"):
-    for name in sorted(os.listdir(folder)):
-        if name.endswith(".md"):
-            PAGES[f"{folder}/{name}"] = f"{os.path.basename(folder)}_{name[:-3]}".replace("-", "_")
+import pages
+
+PAGES = pages.names()
 
 
 def slug(heading):
@@ -56,12 +55,27 @@ def filtered_line(page, line):
     return re.sub(r"(?<!!)\[([^]]+)\]\(([^)\s]+)\)", lambda m: link(page, m.group(1), m.group(2)), line)
 
 
+def neighbours(page):
+    """Lines with links to the pages before and after this one."""
+    order = pages.guide()
+    at = next((i for i, (path, _) in enumerate(order) if path == page), None)
+    if at is None:
+        return
+    yield '\n<div class="neighbours">'
+    for i, arrow in ((at - 1, "← {}"), (at + 1, "{} →")):
+        is_there = 0 <= i < len(order)
+        text = f'<a href="{PAGES[order[i][0]]}.html">{arrow.format(order[i][1])}</a>' if is_there else ""
+        yield f"<span>{text}</span>"
+    yield "</div>"
+
+
 def filtered(page, text):
     in_block = False
     for line in text.splitlines():
         if line.startswith("```"):
             in_block = not in_block
         yield line if in_block else filtered_line(page, line)
+    yield from neighbours(page)
 
 
 PAGE = os.path.relpath(sys.argv[1])
