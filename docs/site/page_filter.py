@@ -4,7 +4,7 @@
 
 Headings get the anchors that they have on a code host, links between pages and to examples lead to their places on the
 site, and links to other files of the repository become plain text. A link to a file that is not there stops the build.
-Pages of the guide lead to their neighbours in the order of its index.
+Names of the API lead to their descriptions, and pages of the guide to their neighbours in the order of its index.
 """
 import os
 import re
@@ -13,6 +13,7 @@ import sys
 import pages
 
 PAGES = pages.names()
+API = pages.api()
 
 
 def slug(heading):
@@ -42,6 +43,11 @@ def link(page, text, target):
     return f"`{text}`" if "`" not in text else text
 
 
+def name(text):
+    """A word of code, which leads to its description where it is a name of the API."""
+    return f'<code>@ref {API[text]} "{text}"</code>' if text in API else f"`{text}`"
+
+
 def filtered_line(page, line):
     heading = re.match(r"(#+) (.*)$", line)
     if heading:
@@ -52,6 +58,7 @@ def filtered_line(page, line):
         # The sections of the front page are kept out of the tree at the side, which begins with the guide.
         level = len(heading.group(1)) - 1
         return plain if level == 0 else f"@anchor {identity}\n<h{level}>{plain.lstrip('# ')}</h{level}>"
+    line = re.sub(r"(?<!\[)`([\w:]+)`", lambda m: name(m.group(1)), line)
     return re.sub(r"(?<!!)\[([^]]+)\]\(([^)\s]+)\)", lambda m: link(page, m.group(1), m.group(2)), line)
 
 

@@ -22,3 +22,9 @@ def guide():
     with open(INDEX, encoding="utf-8") as index:
         rows = re.findall(r"^\| \[([^]]+)\]\(([\w-]+\.md)\)", index.read(), re.MULTILINE)
     return [(f"{GUIDE}/{name}", title) for title, name in rows]
+
+
+def api():
+    """What the API by topic calls each name, and its full name."""
+    with open("docs/site/api.dox", encoding="utf-8") as topics:
+        return {short: full for full, short in re.findall(r'@ref (lk::[\w:]+) "([\w:]+)"', topics.read())}
