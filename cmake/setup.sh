@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # lk-parallel | SPDX-License-Identifier: MIT
-# cmake/setup.sh build|ci: installs what is missing to build and test (build), and what the further cells of continuous
-# integration need (ci), with apt-get, as root or through sudo. Says nothing and takes no time where nothing is missing.
+# cmake/setup.sh build|ci|docs: installs what is missing to build and test (build), what the further cells of continuous
+# integration need (ci), and what builds the site (docs), with apt-get, as root or through sudo. Says nothing and takes no
+# time where nothing is missing.
 set -euo pipefail
 
 # A row is what to install; after a `|` stands what to take instead on systems that do not have the first.
@@ -11,6 +12,7 @@ ci=("clang-19 libclang-rt-19-dev|clang-18 libclang-rt-18-dev|clang"
   "clang-format-14|clang-format" libopenblas-dev git
   libopenblas0-pthread libopenblas0-openmp libopenblas64-0-pthread libblis4-pthread libblis4-openmp libgomp1
   "libomp5|libomp5-19|libomp5-18")
+docs=(doxygen doxygen-awesome-css python3)
 
 die() {
   printf 'setup: %s\n' "$*" >&2
@@ -50,7 +52,8 @@ for group in "${@:-build}"; do
   case "$group" in
     build) rows+=("${build[@]}") ;;
     ci) rows+=("${build[@]}" "${ci[@]}") ;;
-    *) die "there is no group \`$group\`; there are: build, ci" ;;
+    docs) rows+=("${docs[@]}") ;;
+    *) die "there is no group \`$group\`; there are: build, ci, docs" ;;
   esac
 done
 

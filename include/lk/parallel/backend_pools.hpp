@@ -28,7 +28,7 @@ inline std::vector<backend_pool> backend_pools() { return threads::backend_pools
 /// Source: threadpoolctl's threadpool_limits.
 class backend_limit {
  public:
-  /// Throws: config_error where n is neither -1 nor at least 1.
+  /// Sets the limit. Throws: config_error where n is neither -1 nor at least 1.
   explicit backend_limit(int n) {
     if (!config::is_count(n, true)) config::throw_bad_count("backend_limit", std::to_string(n), true);
     if (n == -1) return;

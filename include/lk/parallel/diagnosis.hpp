@@ -39,15 +39,15 @@ struct backend_report {
 
 /// All that decides how many threads run where, and whether workers can be forked well.
 struct diagnosis {
-  version_number version = lk::parallel::version;
-  std::vector<traced_knob> knobs;
-  placement bind = placement::none; ///< LK_BIND; the option of an invoker goes before it
-  cpu_counts cpus;
-  machine_topology topology;
-  system_facts system;
-  std::vector<backend_report> backends;
-  std::vector<thread_group> threads; ///< all threads of the process
-  std::vector<finding> findings;     ///< warnings first
+  version_number version = lk::parallel::version; ///< of the library
+  std::vector<traced_knob> knobs;                 ///< the four, and where they came from
+  placement bind = placement::none;               ///< LK_BIND; the option of an invoker goes before it
+  cpu_counts cpus;                                ///< that this process may use
+  machine_topology topology;                      ///< of the whole machine
+  system_facts system;                            ///< limits and abilities of the system
+  std::vector<backend_report> backends;           ///< thread pools of loaded libraries
+  std::vector<thread_group> threads;              ///< all threads of the process
+  std::vector<finding> findings;                  ///< warnings first
 
   friend bool operator==(const diagnosis&, const diagnosis&) = default;
 };

@@ -43,6 +43,7 @@ template <class Model, class Fn, bool NeedsCodecs = true> class invoker {
   using work_type = backends::work<model_type, Fn>;
 
  public:
+  /// Forks the workers, unless they are to be threads or the caller itself.
   /// Blocks: until the worker processes can be forked, typically the time of one fork.
   /// Throws: config_error (an option makes no sense), resource_error (the system refuses a process or memory).
   invoker(Model&& model, Fn fn, invoker_options options = {}) requires NeedsCodecs
@@ -82,7 +83,7 @@ template <class Model, class Fn, bool NeedsCodecs = true> class invoker {
     core_->shut_down();
   }
 
-  /// Throws: usage_error after a move.
+  /// Where it runs, and what it and its workers have done so far. Throws: usage_error after a move.
   invoker_stats stats() const { return checked().pool.stats(); }
 
  private:

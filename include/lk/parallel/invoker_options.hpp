@@ -27,9 +27,11 @@ enum class execution {
   processes,  ///< forked worker processes that share the model
 };
 
+/// What can be asked of an invoker. Every member has a default, so `{.n_jobs = 2, .retries = 1}` is enough.
 struct invoker_options {
   /// Workers. Default: the processes knob (LK_NUM_PROCS). 1 with execution::automatic runs sequentially, as in LensKit.
   std::optional<int> n_jobs = {};
+  /// The back end.
   execution where = execution::automatic;
   /// States dispatched, in_progress, finished, failed. Moves while the consumer is inside the range.
   std::shared_ptr<Progress> progress = {};
@@ -57,24 +59,26 @@ struct invoker_options {
 
 /// One worker process. Units: bytes; 0 where /proc does not tell (smaps_rollup, Linux 4.14).
 struct worker_stats {
-  pid_t pid = 0;
-  std::uint64_t tasks_finished = 0;
+  pid_t pid = 0;                       ///< of the process
+  std::uint64_t tasks_finished = 0;    ///< failed ones included
   std::size_t private_dirty_bytes = 0; ///< memory that is this worker's alone
   std::size_t proportional_bytes = 0;  ///< shared pages counted in parts (PSS)
 };
 
+/// What an invoker tells about itself.
 struct invoker_stats {
   execution where = execution::sequential; ///< never automatic
-  int workers = 1;
-  std::uint64_t tasks_finished = 0;
-  std::uint64_t workers_started = 0;   ///< processes forked so far, replacements included
-  std::vector<worker_stats> each = {}; ///< empty for the in-process back ends
+  int workers = 1;                         ///< of this invoker
+  std::uint64_t tasks_finished = 0;        ///< in all its maps, failed ones included
+  std::uint64_t workers_started = 0;       ///< processes forked so far, replacements included
+  std::vector<worker_stats> each = {};     ///< empty for the in-process back ends
 };
 
 /// As the first argument of an invoker: it never forks, and argument and result types need no codec.
 struct in_process_t {
   explicit in_process_t() = default;
 };
+/// `invoker{in_process, model, fn}`
 inline constexpr in_process_t in_process{};
 
 } // namespace lk::parallel

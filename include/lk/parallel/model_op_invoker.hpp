@@ -74,6 +74,7 @@ template <class Arg> class any_source : public std::ranges::view_base {
 /// Threads, Lifetime: as of the invoker. Source: lenskit.parallel.ModelOpInvoker.
 template <class Arg, class Result> class ModelOpInvoker {
  public:
+  /// Takes the invoker over.
   template <class Model, class Fn, bool NeedsCodecs>
   requires std::same_as<backends::function_result_t<Fn, std::remove_cvref_t<Model>, Arg>, Result>
   ModelOpInvoker(invoker<Model, Fn, NeedsCodecs> any)
@@ -91,6 +92,7 @@ template <class Arg, class Result> class ModelOpInvoker {
     return checked().map_outcomes(front::any_source<Arg>(std::views::all(std::forward<Range>(arguments))));
   }
 
+  /// As invoker::shutdown.
   void shutdown() {
     if (inside_) inside_->shutdown();
   }

@@ -21,18 +21,24 @@ template <class R> using result_value = std::conditional_t<std::is_void_v<R>, st
 /// A result or an error, in the manner of std::expected (C++23).
 template <class R> class outcome {
  public:
+  /// The result; std::monostate for void.
   using value_type = result_value<R>;
 
+  /// The outcome of a task that succeeded.
   outcome(value_type value) : value_(std::in_place, std::move(value)) {}
-  /// Lifetime: shared. `error` holds an exception derived from lk::parallel::error.
+  /// The outcome of a task that failed. Lifetime: shared. `error` holds an exception derived from lk::parallel::error.
   static outcome failed(std::exception_ptr error) { return outcome(failure_tag{}, std::move(error)); }
 
+  /// Whether the task succeeded.
   bool has_value() const noexcept { return value_.has_value(); }
+  /// has_value()
   explicit operator bool() const noexcept { return has_value(); }
 
-  /// Throws: the error, where there is one.
+  /// The result. Throws: the error, where there is one.
   value_type& value() & { return rethrow_error(), *value_; }
+  /// The same.
   const value_type& value() const& { return rethrow_error(), *value_; }
+  /// The same, to be moved from.
   value_type&& value() && { return rethrow_error(), std::move(*value_); }
 
   /// The error. Throws: usage_error where there is a value. Lifetime: as long as this object or exception().
@@ -63,8 +69,8 @@ template <class R> class outcome {
 
 /// A result with the position of its argument in the input.
 template <class R> struct indexed_result {
-  std::size_t index;
-  result_value<R> value;
+  std::size_t index;     ///< from 0
+  result_value<R> value; ///< what the function returned
 };
 
 } // namespace lk::parallel

@@ -16,14 +16,19 @@ namespace lk::parallel {
 /// numbers on every machine; the standard's distributions are not, so prefer your own where that matters.
 class task_rng {
  public:
+  /// What one call gives.
   using result_type = std::uint64_t;
+  /// The least number.
   static constexpr result_type min() { return 0; }
+  /// The greatest number: every bit is random.
   static constexpr result_type max() { return std::numeric_limits<result_type>::max(); }
 
+  /// The stream that begins with this seed.
   constexpr explicit task_rng(std::uint64_t seed) {
     for (std::uint64_t& word : state_) word = mixed(seed += golden_ratio);
   }
 
+  /// The next number.
   constexpr result_type operator()() {
     const std::uint64_t result = std::rotl(state_[1] * 5, 7) * 9;
     const std::uint64_t shifted = state_[1] << 17;

@@ -17,10 +17,12 @@
 
 namespace lk::parallel {
 
-/// The range is alive from its making until its last element was taken, an error was thrown from it, or it is gone.
-/// Threads: one at a time. Lifetime: may outlive its invoker; moving on in it is a usage_error then.
+/// The results of a map, as an input range that is passed through once: what map, map_unordered and map_outcomes
+/// return. The range is alive from its making until its last element was taken, an error was thrown from it, or it is
+/// gone. Threads: one at a time. Lifetime: may outlive its invoker; moving on in it is a usage_error then.
 template <class R, class Shape> class basic_result_range : public std::ranges::view_base {
  public:
+  /// The result, an indexed_result, or an outcome.
   using value_type = typename Shape::value_type;
 
   class iterator {
@@ -48,6 +50,7 @@ template <class R, class Shape> class basic_result_range : public std::ranges::v
     basic_result_range* range_ = nullptr;
   };
 
+  /// Made by the invoker.
   explicit basic_result_range(std::unique_ptr<backends::result_stream<R>> stream) : stream_(std::move(stream)) {}
   basic_result_range(basic_result_range&&) = default;
   basic_result_range& operator=(basic_result_range&&) = default;
@@ -58,6 +61,7 @@ template <class R, class Shape> class basic_result_range : public std::ranges::v
     started_ = true;
     return iterator(*this);
   }
+  /// What an iterator behind the last result equals.
   std::default_sentinel_t end() const noexcept { return {}; }
 
  private:
@@ -118,8 +122,11 @@ template <class R> class indexed_shape {
 
 } // namespace backends
 
+/// The results of map: R, or std::monostate for void.
 template <class R> using result_range = basic_result_range<R, backends::plain_shape<R>>;
+/// The results of map_unordered: indexed_result.
 template <class R> using indexed_result_range = basic_result_range<R, backends::indexed_shape<R>>;
+/// The results of map_outcomes: outcome.
 template <class R> using outcome_range = basic_result_range<R, backends::outcome_shape<R>>;
 
 } // namespace lk::parallel

@@ -13,6 +13,7 @@
 
 namespace lk::parallel {
 
+/// What a task can know about itself, for functions that take it as their third argument.
 /// Threads: one at a time. Lifetime: the call it was made for.
 class task_context {
  public:
@@ -22,6 +23,7 @@ class task_context {
     std::uint64_t ticket = 0;
   };
 
+  /// Made by the back ends.
   task_context(std::size_t index, std::uint64_t root_seed, int attempt, int worker, abandonment abandoned)
       : index_(index)
       , seed_(task_rng::seed_of(root_seed, index))

@@ -24,6 +24,7 @@ class error : public std::runtime_error {
 /// A knob or option holds something that is not usable.
 class config_error : public error {
  public:
+  /// `expectation` completes the sentence "... is not usable: ".
   config_error(std::string variable_name, std::string text_found, const std::string& expectation)
       : error(variable_name + ": \"" + text_found + "\" is not usable: " + expectation)
       , variable(std::move(variable_name))
@@ -41,6 +42,7 @@ class usage_error : public error {
 /// Where in a task's life an exception was thrown.
 enum class task_stage { encode_argument, decode_argument, call, encode_result, decode_result };
 
+/// What is done in this stage: "running the function".
 constexpr const char* to_string(task_stage stage) noexcept {
   switch (stage) {
   case task_stage::encode_argument:
@@ -61,6 +63,7 @@ constexpr const char* to_string(task_stage stage) noexcept {
 /// (std::rethrow_if_nested).
 class task_error : public error {
  public:
+  /// Made by the back ends.
   task_error(std::size_t task_index, std::string thrown_type, std::string thrown_message, int worker_number,
              task_stage where)
       : error("task " + std::to_string(task_index) + " failed while " + to_string(where) +
@@ -75,7 +78,7 @@ class task_error : public error {
   std::string type_name; ///< demangled type of what was thrown
   std::string message;   ///< its what(), cut to 64 KiB
   int worker;            ///< number of the worker, from 0; -1 where the argument never reached one
-  task_stage stage;
+  task_stage stage;      ///< what was being done for the task
 };
 
 /// How a worker process ended.
@@ -90,10 +93,10 @@ enum class loss_kind {
 /// What is known about the loss of a worker process.
 struct loss_facts {
   std::optional<std::size_t> task = {}; ///< the task it was running, if any
-  loss_kind kind = loss_kind::killed;
-  int code = 0;                    ///< signal number (killed), exit status (exited), 0 else
-  int attempts = 0;                ///< how often the task was started
-  bool out_of_memory = false;      ///< the kernel, in all likelihood, killed it because memory ran out
+  loss_kind kind = loss_kind::killed;   ///< how it ended
+  int code = 0;                         ///< signal number (killed), exit status (exited), 0 else
+  int attempts = 0;                     ///< how often the task was started
+  bool out_of_memory = false;           ///< the kernel, in all likelihood, killed it because memory ran out
   std::size_t peak_rss_bytes = 0;  ///< most memory it held at a time, its share of the model included; 0: not known
   std::string last_log_lines = {}; ///< what the worker said last, may be empty
 };
@@ -101,25 +104,28 @@ struct loss_facts {
 /// A worker process ended, or broke the protocol, while it was needed. Its facts are its members.
 class worker_lost : public error, public loss_facts {
  public:
+  /// Made by the back end of worker processes.
   worker_lost(const std::string& sentence, loss_facts facts) : error(sentence), loss_facts(std::move(facts)) {}
 };
 
 /// A task ran longer than invoker_options::task_timeout and its worker was killed.
 class task_timeout : public error {
  public:
+  /// Made by the back end of worker processes.
   task_timeout(std::size_t task_index, std::chrono::milliseconds time_limit)
       : error("task " + std::to_string(task_index) + " ran longer than its limit of " +
               std::to_string(time_limit.count()) +
               " ms and its worker was killed; raise invoker_options::task_timeout, or look at what this argument does")
       , task(task_index)
       , limit(time_limit) {}
-  std::size_t task;
-  std::chrono::milliseconds limit;
+  std::size_t task;                ///< position of the argument in the input, from 0
+  std::chrono::milliseconds limit; ///< invoker_options::task_timeout
 };
 
 /// The operating system refused something the library needs.
 class resource_error : public error {
  public:
+  /// `remedy` says what can be done about it.
   resource_error(std::string call_name, int errno_value, const std::string& remedy)
       : error(call_name + " failed" + (errno_value ? std::string(": ") + std::strerror(errno_value) : "") + "; " +
               remedy)

@@ -20,10 +20,10 @@ struct parallel_options {
 
 /// The resolved knobs. Units: threads and processes.
 struct ParallelConfig {
-  int processes = 1;
-  int threads = 1;
-  int backend_threads = 1;
-  int child_threads = 1;
+  int processes = 1;       ///< worker processes of an invoker
+  int threads = 1;         ///< of the training arena
+  int backend_threads = 1; ///< of BLAS, OpenMP and LibTorch in the host; -1 leaves them alone
+  int child_threads = 1;   ///< of each worker; -1 leaves BLAS and OpenMP alone
 
   /// The knobs as a worker process sees them.
   constexpr ParallelConfig for_worker() const { return {1, 1, child_threads, 1}; }
@@ -45,9 +45,9 @@ enum class knob_origin {
 
 /// One knob in force and where it came from. Units: threads or processes.
 struct traced_knob {
-  std::string name; ///< of the member of ParallelConfig
-  int value = 1;
-  knob_origin origin = knob_origin::default_value;
+  std::string name;                                ///< of the member of ParallelConfig
+  int value = 1;                                   ///< as in force
+  knob_origin origin = knob_origin::default_value; ///< who set it
   std::string source; ///< "parallel_options::threads", "LK_NUM_THREADS", or the rule: "min(2 CPUs, 8)"
 
   /// The source as people read it: "default: min(2 CPUs, 8)"

@@ -16,18 +16,21 @@
 
 namespace lk::parallel {
 
+/// How bad a finding is.
 enum class severity {
   note,    ///< good to know; nothing is wrong
   warning, ///< costs speed or memory, or may end the job
 };
 
+/// The word for it: "note", "warning".
 constexpr const char* to_string(severity level) noexcept { return level == severity::warning ? "warning" : "note"; }
 
+/// Something that diagnose() has found, and what to do about it.
 struct finding {
-  severity level = severity::note;
-  std::string topic;  ///< a short name that stays the same, "overcommit"
-  std::string what;   ///< what was found
-  std::string advice; ///< what to do about it, one sentence
+  severity level = severity::note; ///< how bad it is
+  std::string topic;               ///< a short name that stays the same, "overcommit"
+  std::string what;                ///< what was found
+  std::string advice;              ///< what to do about it, one sentence
 
   friend bool operator==(const finding&, const finding&) = default;
 };

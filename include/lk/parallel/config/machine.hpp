@@ -29,21 +29,22 @@ struct cpu_counts {
   friend bool operator==(const cpu_counts&, const cpu_counts&) = default;
 };
 
+/// Memory and the CPUs that are nearest to it.
 struct numa_node {
-  int number = 0;
-  std::uint64_t memory_bytes = 0;
-  int processing_units = 0; ///< of its own
+  int number = 0;                 ///< the kernel's
+  std::uint64_t memory_bytes = 0; ///< of its own, free or not
+  int processing_units = 0;       ///< of its own
 
   friend bool operator==(const numa_node&, const numa_node&) = default;
 };
 
 /// The whole machine, also what this process may not use. All 0 and empty where hwloc cannot read it.
 struct machine_topology {
-  std::string cpu_model;
-  int packages = 0;
-  int cores = 0;
-  int processing_units = 0; ///< hardware threads; more than cores where these have several (SMT)
-  std::vector<numa_node> nodes;
+  std::string cpu_model;        ///< "AMD EPYC"
+  int packages = 0;             ///< sockets
+  int cores = 0;                ///< of all packages
+  int processing_units = 0;     ///< hardware threads; more than cores where these have several (SMT)
+  std::vector<numa_node> nodes; ///< in the order of their numbers
 
   friend bool operator==(const machine_topology&, const machine_topology&) = default;
 };

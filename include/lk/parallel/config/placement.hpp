@@ -20,6 +20,7 @@ enum class placement {
   numa,    ///< workers dealt to the NUMA nodes in turn, none across two; its memory comes from its node
 };
 
+/// The word that LK_BIND has for it.
 constexpr const char* to_string(placement mode) noexcept {
   switch (mode) {
   case placement::none:

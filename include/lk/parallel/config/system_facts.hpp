@@ -26,16 +26,17 @@ namespace lk::parallel {
 
 /// Something that is limited. Units: of what it counts.
 struct usage {
-  std::uint64_t used = 0;
-  std::uint64_t limit = 0;
+  std::uint64_t used = 0;  ///< now
+  std::uint64_t limit = 0; ///< at most
 
+  /// What may still be used; 0 where the limit is exceeded.
   std::uint64_t left() const { return limit > used ? limit - used : 0; }
   friend bool operator==(const usage&, const usage&) = default;
 };
 
-/// Empty members: not known, or no limit.
+/// What of the system matters to worker processes. Empty members: not known, or no limit.
 struct system_facts {
-  bool has_proc = false;
+  bool has_proc = false;                            ///< /proc is mounted
   std::string kernel;                               ///< its release, "6.1.0-18-amd64"
   bool has_pidfd = false;                           ///< pidfd_open works
   int overcommit = 0;                               ///< vm.overcommit_memory
@@ -49,8 +50,8 @@ struct system_facts {
   std::optional<std::uint64_t> address_space = {};  ///< RLIMIT_AS in bytes
   std::optional<std::uint64_t> core_file_size = {}; ///< RLIMIT_CORE in bytes
   bool ignores_sigchld = false;                     ///< SIG_IGN, or SA_NOCLDWAIT
-  bool handles_sigchld = false;
-  std::vector<std::string> devices; ///< device files that are open, each once
+  bool handles_sigchld = false;                     ///< the program has a handler
+  std::vector<std::string> devices;                 ///< device files that are open, each once
 
   friend bool operator==(const system_facts&, const system_facts&) = default;
 };

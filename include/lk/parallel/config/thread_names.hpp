@@ -13,6 +13,7 @@
 
 namespace lk::parallel {
 
+/// Whose thread it is, by its name.
 enum class thread_owner {
   main,    ///< the thread that the process began with
   library, ///< lk-parallel
@@ -20,6 +21,7 @@ enum class thread_owner {
   others,  ///< other libraries, or the program itself
 };
 
+/// The owner as people read it: "lk-parallel", "oneTBB".
 constexpr const char* to_string(thread_owner owner) noexcept {
   switch (owner) {
   case thread_owner::main:
@@ -36,9 +38,9 @@ constexpr const char* to_string(thread_owner owner) noexcept {
 
 /// Threads of one name.
 struct thread_group {
-  std::string name; ///< at most 15 characters
-  int count = 0;
-  thread_owner owner = thread_owner::others;
+  std::string name;                          ///< at most 15 characters
+  int count = 0;                             ///< how many have that name
+  thread_owner owner = thread_owner::others; ///< whose they are
 
   friend bool operator==(const thread_group&, const thread_group&) = default;
 };

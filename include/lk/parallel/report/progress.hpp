@@ -30,8 +30,10 @@ namespace lk::parallel {
 /// exception of show() is logged once to "lk.parallel" and ends the drawing, not the counting.
 class Progress {
  public:
+  /// Where an item is.
   using state = progress_state;
 
+  /// `total` is empty where it is not known; `unit` is what is counted, in the plural, or empty.
   Progress(std::string label, std::optional<std::size_t> total, std::string unit) {
     now_.label = std::move(label);
     now_.total = total;
@@ -57,11 +59,13 @@ class Progress {
       now_.done_before += n;
     });
   }
+  /// What is being done now.
   void set_label(std::string label) noexcept {
     if (::getpid() != owner_)
       return in_worker([&](auto& relay) { relay.send({.id = id_, .what = field::label, .text = std::move(label)}); });
     change([&] { now_.label = std::move(label); });
   }
+  /// How many items there are; empty: not known.
   void set_total(std::optional<std::size_t> total) noexcept {
     if (::getpid() != owner_)
       return in_worker([&](auto& relay) {

@@ -15,26 +15,31 @@ namespace lk::parallel {
 
 /// Where an item of work is. `finished` and `failed` are outcomes: an item stays there.
 enum class progress_state { dispatched, in_progress, finished, failed };
+/// Units: states an item can be in.
 inline constexpr std::size_t n_progress_states = 4;
 
 } // namespace lk::parallel
 
 namespace lk::parallel::report {
 
+/// A piece of work as a display draws it.
 struct progress_snapshot {
-  std::string label;
-  std::string unit;                 ///< what is counted, in the plural ("users"); may be empty
-  std::optional<std::size_t> total; ///< unknown for input of unknown length
-  std::array<std::size_t, n_progress_states> counts{};
-  std::size_t done_before = 0; ///< of those that are done: by a run before this one
-  std::string metric_name; ///< of a value worth watching ("loss"); empty: none
-  double metric = 0;
-  std::chrono::nanoseconds elapsed{0}; ///< since the first update
-  bool finished = false;               ///< no further change will come
+  std::string label;                                   ///< what is being done ("scoring")
+  std::string unit;                                    ///< what is counted, in the plural ("users"); may be empty
+  std::optional<std::size_t> total;                    ///< unknown for input of unknown length
+  std::array<std::size_t, n_progress_states> counts{}; ///< items by state
+  std::size_t done_before = 0;                         ///< of those that are done: by a run before this one
+  std::string metric_name;                             ///< of a value worth watching ("loss"); empty: none
+  double metric = 0;                                   ///< that value
+  std::chrono::nanoseconds elapsed{0};                 ///< since the first update
+  bool finished = false;                               ///< no further change will come
 
+  /// Items in this state.
   std::size_t count(progress_state state) const { return counts[static_cast<std::size_t>(state)]; }
+  /// Items that are finished or have failed.
   std::size_t done() const { return count(progress_state::finished) + count(progress_state::failed); }
 
+  /// Of those, items that this run has done.
   std::size_t done_now() const { return done() - std::min(done(), done_before); }
 
   /// Units: items of this run per second, the mean since the first update; 0 before time has passed.

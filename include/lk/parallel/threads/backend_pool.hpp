@@ -23,6 +23,7 @@ struct backend_controls {
 };
 } // namespace threads
 
+/// What a pool computes.
 enum class backend_kind {
   blas,           ///< OpenBLAS, MKL, BLIS, FlexiBLAS
   openmp,         ///< libgomp, libomp, libiomp5
@@ -30,9 +31,10 @@ enum class backend_kind {
   torch_inter_op, ///< LibTorch: operations at the same time
 };
 
-/// Lifetime: its library stays loaded as long as a copy of this lives.
+/// A thread pool of a BLAS, OpenMP or LibTorch in this process. Lifetime: its library stays loaded as long as a copy of
+/// this lives.
 struct backend_pool {
-  backend_kind kind = backend_kind::blas;
+  backend_kind kind = backend_kind::blas; ///< what it computes
   std::string name = {};    ///< "OpenBLAS" "MKL" "BLIS" "FlexiBLAS" "libgomp" "libomp" "libiomp5" "LibTorch"
   std::string version = {}; ///< "0.3.21"; empty where the library does not tell
   std::string threading_layer =

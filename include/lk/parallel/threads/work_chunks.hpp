@@ -14,9 +14,10 @@ namespace lk::parallel {
 
 /// The jobs [begin, end).
 struct chunk {
-  std::size_t begin = 0;
-  std::size_t end = 0;
+  std::size_t begin = 0; ///< the first job
+  std::size_t end = 0;   ///< the one behind the last
 
+  /// How many jobs it has.
   constexpr std::size_t size() const { return end - begin; }
   friend constexpr bool operator==(const chunk&, const chunk&) = default;
 };
@@ -24,9 +25,9 @@ struct chunk {
 /// A random-access range of chunks that covers [0, total) without gaps; every chunk but the last holds chunk_size jobs.
 /// Source: https://lkpy.lenskit.org/stable/api/lenskit.parallel.html (WorkChunks).
 struct WorkChunks {
-  std::size_t total = 0;
-  std::size_t chunk_size = 0;
-  std::size_t chunk_count = 0;
+  std::size_t total = 0;       ///< jobs
+  std::size_t chunk_size = 0;  ///< jobs in every chunk but the last
+  std::size_t chunk_count = 0; ///< chunks
 
   /// Fewer than 100 jobs make one chunk, no jobs make none; else a chunk is a thousandth of the jobs, but 100 to 4000.
   static constexpr WorkChunks create(std::size_t n_jobs) {
@@ -37,10 +38,13 @@ struct WorkChunks {
   }
 
   class iterator;
-  constexpr iterator begin() const;
-  constexpr iterator end() const;
+  constexpr iterator begin() const; ///< the first chunk
+  constexpr iterator end() const;   ///< behind the last chunk
+  /// How many chunks there are.
   constexpr std::size_t size() const { return chunk_count; }
+  /// Whether there are no jobs.
   constexpr bool empty() const { return chunk_count == 0; }
+  /// The chunk with this number, from 0.
   constexpr chunk operator[](std::size_t idx) const {
     const std::size_t first = idx * chunk_size;
     return {first, first + std::min(chunk_size, total - first)};

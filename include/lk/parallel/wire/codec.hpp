@@ -185,8 +185,10 @@ namespace lk::parallel {
 /// static void encode(const T&, wire::writer&); static T decode(wire::reader&);
 /// This general one takes trivially copyable types and aggregates as they are.
 template <class T> struct codec {
+  /// Tells this codec from those that users write.
   using general = void;
 
+  /// Appends the value to a message.
   static void encode(const T& value, wire::writer& out) {
     wire::require_codable<T>();
     if constexpr (wire::is_flat<T>()) {
@@ -198,6 +200,7 @@ template <class T> struct codec {
     }
   }
 
+  /// Takes the next T off a message. Throws: wire_error.
   static T decode(wire::reader& in) {
     wire::require_codable<T>();
     if constexpr (wire::is_flat<T>()) {

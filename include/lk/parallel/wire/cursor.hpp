@@ -49,7 +49,8 @@ inline constexpr unsigned max_depth = 128;
 /// Threads: one at a time. Throws: std::bad_alloc. Lifetime: the place must outlive the writer.
 class writer {
  public:
-  writer() noexcept = default;
+  writer() noexcept = default; ///< writes to the heap
+  /// Writes into this place, while it has room.
   explicit writer(std::span<std::byte> place) noexcept
       : place_(place)
       , begin_(place.data())
@@ -64,15 +65,18 @@ class writer {
   }
   ~writer() = default;
 
+  /// Appends n bytes.
   void write(const void* data, std::size_t n) {
     if (n != 0) std::memcpy(claim(n).data(), data, n);
   }
 
+  /// Appends the bytes of an object.
   template <class T> void put(const T& value) {
     static_assert(std::is_trivially_copyable_v<T>);
     std::memcpy(claim(sizeof(T)).data(), std::addressof(value), sizeof(T));
   }
 
+  /// Appends a count, for reader::get_length.
   void put_length(std::size_t n) { put(static_cast<std::uint64_t>(n)); }
 
   /// n contiguous bytes, which the caller fills before it calls the writer again.
@@ -82,7 +86,9 @@ class writer {
     return {std::exchange(at_, at_ + n), n};
   }
 
+  /// What was written. Lifetime: until the next write.
   std::span<const std::byte> bytes() const noexcept { return {begin_, at_}; }
+  /// Units: bytes written.
   std::size_t size() const noexcept { return static_cast<std::size_t>(at_ - begin_); }
   /// Whether everything written still lies in the place given.
   bool in_place() const noexcept { return begin_ == place_.data(); }
@@ -147,8 +153,10 @@ class writer {
 /// be what was asked for. Lifetime: the bytes must outlive the reader.
 class reader {
  public:
+  /// Reads this message.
   explicit reader(std::span<const std::byte> bytes) noexcept : at_(bytes.data()), end_(at_ + bytes.size()) {}
 
+  /// Units: bytes not taken yet.
   std::size_t remaining() const noexcept { return static_cast<std::size_t>(end_ - at_); }
 
   /// The next n bytes where they lie. Who reads them twice may see two values.
@@ -165,6 +173,7 @@ class reader {
     return reinterpret_cast<const T*>(take(n * sizeof(T)).data());
   }
 
+  /// Copies the next n bytes.
   void read(void* out, std::size_t n) {
     const auto source = take(n);
     if (n != 0) std::memcpy(out, source.data(), n);
@@ -202,6 +211,7 @@ class reader {
     return static_cast<std::size_t>(count);
   }
 
+  /// The message should be over here. Throws: wire_error where bytes are left.
   void expect_end() const {
     if (at_ != end_) [[unlikely]]
       throw_bad_value("more bytes than its type takes");

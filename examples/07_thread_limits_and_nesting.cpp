@@ -36,6 +36,7 @@ int main() {
   //! [limit]
   std::cout << "sum of a thousand products: " << total << '\n';
 
+  //! [nesting]
   // A task that wants workers of its own gets its result, and no more CPUs: its invoker runs in place.
   const std::vector<int> model{1, 2, 3};
   lk::parallel::invoker outer{
@@ -48,4 +49,5 @@ int main() {
         return in_place ? sum : -1;
       }};
   for (const int sum : outer.map(std::views::iota(1, 4))) std::cout << "nested: " << sum << '\n';
+  //! [nesting]
 }
