@@ -14,10 +14,11 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/lk-parallel-config-versio
                                  COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)
 configure_file(cmake/lk-parallel.pc.in ${PROJECT_BINARY_DIR}/lk-parallel.pc @ONLY)
 
-install(DIRECTORY include/lk DESTINATION include FILES_MATCHING PATTERN "*.hpp")
+set(CMAKE_INSTALL_DEFAULT_COMPONENT_NAME lk_parallel_dev)
+install(DIRECTORY include/lk DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.hpp")
 install(TARGETS lk_parallel EXPORT lk-parallel-targets)
 install(EXPORT lk-parallel-targets NAMESPACE lk:: DESTINATION ${package_dir})
 install(FILES cmake/lk-parallel-config.cmake cmake/Findhwloc.cmake
               ${PROJECT_BINARY_DIR}/lk-parallel-config-version.cmake DESTINATION ${package_dir})
 install(FILES ${PROJECT_BINARY_DIR}/lk-parallel.pc DESTINATION ${pkgconfig_dir})
-install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT lk_parallel_license)
