@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # lk-parallel | SPDX-License-Identifier: MIT
 # cmake/setup.sh build|deb|ci...: installs what is missing to build and test (build), to make Debian packages (deb), and
-# what the further cells of continuous integration need (ci, which has the others in it), with apt-get, as root or through
-# sudo. Says nothing and takes no time where nothing is missing.
+# what the further cells of continuous integration need (ci, which has build in it), with apt-get, as root or through sudo.
+# Says nothing and takes no time where nothing is missing.
 set -euo pipefail
 
 # A row is what to install; after a `|` stands what to take instead on systems that do not have the first.
@@ -52,7 +52,7 @@ for group in "${@:-build}"; do
   case "$group" in
     build) rows+=("${build[@]}") ;;
     deb) rows+=("${deb[@]}") ;;
-    ci) rows+=("${build[@]}" "${deb[@]}" "${ci[@]}") ;;
+    ci) rows+=("${build[@]}" "${ci[@]}") ;;
     *) die "there is no group \`$group\`; there are: build, deb, ci" ;;
   esac
 done
