@@ -28,10 +28,10 @@ string(REGEX REPLACE "\n+$" "" license "${CMAKE_MATCH_2}")
 string(REPLACE "\n\n" "\n.\n" license "${license}")
 string(REPLACE "\n" "\n " license " ${license}")
 
-# The one line of the manual page's NAME: what the program says of itself, up to the first colon or the end of a sentence.
+# The one line of a manual page's NAME is what the program says of itself, up to a colon or the end of the sentence.
 function(manual_page program page)
   execute_process(COMMAND ${program} --help OUTPUT_VARIABLE help COMMAND_ERROR_IS_FATAL ANY)
-  string(REGEX MATCH "^[^\n:.]+" summary "${help}")
+  string(REGEX MATCH "^([^\n.:]|[.:][^ \n])+" summary "${help}")
   run(${help2man} --no-info --section=1 --name=${summary} --version-string=${CPACK_PACKAGE_VERSION}
       --source=lk-parallel --manual=lk-parallel --output=${page} ${program})
 endfunction()
