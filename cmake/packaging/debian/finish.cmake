@@ -29,11 +29,14 @@ string(REPLACE "\n\n" "\n.\n" license "${license}")
 string(REPLACE "\n" "\n " license " ${license}")
 
 # The one line of a manual page's NAME is what the program says of itself, up to a colon or the end of the sentence.
+# help2man hands the program's name to a shell, so it is called where no spaces can come in.
 function(manual_page program page)
+  get_filename_component(folder ${program} DIRECTORY)
+  get_filename_component(name ${program} NAME)
   execute_process(COMMAND ${program} --help OUTPUT_VARIABLE help COMMAND_ERROR_IS_FATAL ANY)
   string(REGEX MATCH "^([^\n.:]|[.:][^ \n])+" summary "${help}")
   run(${help2man} --no-info --section=1 --name=${summary} --version-string=${CPACK_PACKAGE_VERSION}
-      --source=lk-parallel --manual=lk-parallel --output=${page} ${program})
+      --source=lk-parallel --manual=lk-parallel --output=${page} ./${name} WORKING_DIRECTORY ${folder})
 endfunction()
 
 foreach(component IN LISTS CPACK_COMPONENTS_ALL)
