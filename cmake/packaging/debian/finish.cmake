@@ -16,7 +16,6 @@ find_tool(gzip gzip)
 find_tool(help2man help2man)
 find_tool(strip binutils)
 
-string(TIMESTAMP year "%Y" UTC)
 string(TIMESTAMP date "%a, %d %b %Y %H:%M:%S +0000" UTC)
 string(TIMESTAMP touch_date "%Y-%m-%dT%H:%M:%SZ" UTC)
 
@@ -34,7 +33,7 @@ function(manual_page program page)
   get_filename_component(folder ${program} DIRECTORY)
   get_filename_component(name ${program} NAME)
   execute_process(COMMAND ${program} --help OUTPUT_VARIABLE help COMMAND_ERROR_IS_FATAL ANY)
-  string(REGEX MATCH "^([^\n.:]|[.:][^ \n])+" summary "${help}")
+  string(REGEX MATCH "^([^\n.:;]|[.:][^ \n])+" summary "${help}")
   run(${help2man} --no-info --section=1 --name=${summary} --version-string=${CPACK_PACKAGE_VERSION}
       --source=lk-parallel --manual=lk-parallel --output=${page} ./${name} WORKING_DIRECTORY ${folder})
 endfunction()
