@@ -115,6 +115,8 @@ inline void keep_apart(const settings& asked, const std::string& option, const s
 /// Throws: std::invalid_argument where options contradict each other.
 inline void check_settings(const settings& asked) {
   if (asked.ratings.empty()) check_shape(asked.shape);
+  if (asked.model.kind == algorithm::item_knn && asked.model.knn.min_nbrs > asked.model.knn.k)
+    throw std::invalid_argument("--min-nbrs asks for more neighbours than --k allows");
   keep_apart(asked, "--ratings", asked.ratings);
   keep_apart(asked, "--save-ratings", asked.save_ratings);
 }

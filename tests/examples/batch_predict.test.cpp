@@ -130,6 +130,7 @@ TEST_CASE("models that predict nothing, bad pairs and options that are not usabl
   const std::string pairs = folder.file("pairs.csv", "user,item\n1,2\n1;3\n5,x\n3,4\n");
   CHECK(run(small + out + words{"--algorithm", "popular"}).code == 2);
   CHECK(run(small + out + words{"--min-sim", "0"}).code == 2);
+  CHECK(run(small + out + words{"--min-nbrs", "5", "--k", "4"}).code == 2);
   CHECK(run(small + words{"--pairs", pairs, "--out", pairs}).code == 2);
   CHECK(run(small + out + words{"--pairs", folder.file("none")}).code == 2);
   const program_result refused = run(small + out + words{"--pairs", pairs});
