@@ -2,7 +2,7 @@
 # Two Debian packages for `cpack -G DEB`; cmake/packaging/build-deb is the command that does it all. liblk-parallel-dev is
 # what install.cmake installs, lk-parallel-tools has the programs, which a plain installation leaves out.
 
-set(lk_parallel_tools lk_doctor batch_recommend) # the targets of the programs; a new one goes in here
+set(lk_parallel_tools lk_doctor batch_recommend batch_predict batch_merge evaluate) # the targets of the programs; a new one goes in here
 
 add_custom_target(lk_parallel_tools DEPENDS ${lk_parallel_tools})
 install(TARGETS ${lk_parallel_tools} DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT lk_parallel_tools EXCLUDE_FROM_ALL)
