@@ -49,6 +49,7 @@ def name(text):
 
 
 def filtered_line(page, line):
+    line = re.sub(r"(?<=\w)@(?=\w)", r"\\@", line) if "`" not in line else line  # nDCG@k is no command of Doxygen
     heading = re.match(r"(#+) (.*)$", line)
     if heading:
         identity = PAGES[page] if heading.group(1) == "#" else anchor(page, heading.group(2))

@@ -32,9 +32,10 @@ namespace lk::parallel {
 /// what it does not depend on, such as the number of workers.
 using journal_identity = files::identity;
 
+/// How a journal begins and how often it is safe.
 struct journal_options {
-  bool fresh =
-      false; ///< start over, whatever is there of this or another job; a finished output stays until the commit
+  /// Start over, whatever is there of this or another job; a finished output stays until the commit.
+  bool fresh = false;
   std::chrono::milliseconds checkpoint_interval{1000}; ///< how much work the end of the process may cost, at most
 };
 

@@ -152,6 +152,7 @@ enum class journal_refusal {
 /// An output cannot be continued. Its files are as they were.
 class journal_error : public error {
  public:
+  /// `sentence` says what and what to do.
   journal_error(journal_refusal why, std::string file, const std::string& sentence,
                 std::vector<std::string> changed_names = {})
       : error(sentence)

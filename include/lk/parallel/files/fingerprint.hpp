@@ -59,6 +59,7 @@ inline file_fingerprint fingerprint(const std::filesystem::path& path, files::cr
   }
 }
 
+/// Size and checksum of a file. Throws: resource_error where it cannot be read.
 inline file_fingerprint fingerprint(const std::filesystem::path& path) {
   files::crc64 sum;
   return fingerprint(path, sum);
