@@ -507,10 +507,10 @@ TEST_CASE("an invoker of forgotten types maps as the one inside it") {
 }
 
 TEST_CASE("many maps of tiny tasks on threads come to their end, whoever waits for whom on the way") {
-  const int model = 3;
+  const int factor = 3;
   const auto window = GENERATE(std::size_t{0}, std::size_t{16}, std::size_t{64});
   invoker inv{
-      model, [](const int& m, int x) { return m * x; }, {.n_jobs = 3, .where = execution::threads, .window = window}};
+      factor, [](const int& m, int x) { return m * x; }, {.n_jobs = 3, .where = execution::threads, .window = window}};
   for (int map = 0; map < 20; ++map) {
     std::int64_t sum = 0;
     for (const int result : inv.map(std::views::iota(0, 5000))) sum += result;
