@@ -5,6 +5,7 @@
 #include "support/ranges.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <map>
@@ -16,6 +17,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <tuple>
 #include <utility>
 #include <variant>
@@ -516,4 +518,20 @@ TEST_CASE("many maps of tiny tasks on threads come to their end, whoever waits f
     for (const int result : inv.map(std::views::iota(0, 5000))) sum += result;
     REQUIRE(sum == std::int64_t{3} * 4999 * 5000 / 2);
   }
+}
+
+TEST_CASE("a source may wait on threads for tasks that it has given to begin") {
+  std::atomic<int> n_begun{0};
+  invoker inv{in_process,
+              model,
+              [&n_begun](const std::vector<int>&, int x) {
+                ++n_begun;
+                return x;
+              },
+              {.n_jobs = 2, .where = execution::threads}};
+  const auto paced = std::views::iota(0, 100) | std::views::transform([&n_begun](int i) {
+                       while (n_begun < i) std::this_thread::yield();
+                       return i;
+                     });
+  REQUIRE(collect(inv.map(paced)).size() == 100);
 }

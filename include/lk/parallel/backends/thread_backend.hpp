@@ -10,7 +10,6 @@
 #include <deque>
 #include <exception>
 #include <functional>
-#include <iterator>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -76,20 +75,18 @@ template <class Work, class Arg> class thread_backend {
     return held < room_;
   }
 
-  void submit(Arg arg) { submitted_.push_back({n_submitted_++, std::move(arg)}); }
-
-  /// Under one lock, however many they are.
-  void flush() {
-    if (submitted_.empty()) return;
-    std::size_t n_to_wake = 0;
+  /// The task is with the threads at once: the source may wait for it.
+  void submit(Arg arg) {
+    bool is_any_idle = false;
     {
       const std::lock_guard lock(mutex_);
-      n_to_wake = std::min(submitted_.size(), n_idle_);
-      std::move(submitted_.begin(), submitted_.end(), std::back_inserter(queue_));
+      queue_.push_back({n_submitted_, std::move(arg)});
+      is_any_idle = n_idle_ > 0;
     }
-    submitted_.clear();
-    for (; n_to_wake > 0; --n_to_wake) work_there_.notify_one();
+    ++n_submitted_;
+    if (is_any_idle) work_there_.notify_one();
   }
+  void flush() {}
 
   void poll(completion_sink<result>& sink) {
     if (has_failed_.load(std::memory_order_relaxed)) {
@@ -135,7 +132,6 @@ template <class Work, class Arg> class thread_backend {
       const std::lock_guard lock(mutex_);
       ending_ = true;
       queue_.clear();
-      submitted_.clear();
     }
     first_live_.store(UINT64_MAX, std::memory_order_relaxed);
     work_there_.notify_all();
@@ -321,8 +317,7 @@ template <class Work, class Arg> class thread_backend {
   std::atomic<bool> has_failed_{false};      ///< there is an init_failure_
   std::vector<outbox> finished_by_;
 
-  std::vector<task> submitted_; // the consumer's own, as the next four
-  outcomes handed_over_;
+  outcomes handed_over_; // the consumer's own, as the next three
   std::size_t n_submitted_ = 0, n_handed_over_ = 0;
   std::size_t room_ = 0;
   std::atomic<std::size_t> n_running_{0};

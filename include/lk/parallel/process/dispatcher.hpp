@@ -8,6 +8,7 @@
 #include <cstring>
 #include <deque>
 #include <iterator>
+#include <memory>
 #include <type_traits>
 #include <utility>
 
@@ -77,12 +78,14 @@ class dispatcher {
     send_parked();
   }
 
-  /// The same for an argument that is the same as its bytes. Throws: nothing.
+  /// The same for an argument that is the same as its bytes. Throws: std::bad_alloc; the task's number is not used
+  /// then.
   template <class T> [[gnu::always_inline]] void submit_plain(const T& argument) {
     static_assert(std::is_trivially_copyable_v<T>);
     std::byte bytes[sizeof(T)];
-    std::memcpy(bytes, &argument, sizeof(T));
-    target_->tasks().send_in_run(next_ticket_++, bytes);
+    std::memcpy(bytes, std::addressof(argument), sizeof(T));
+    target_->tasks().send_in_run(next_ticket_, bytes);
+    ++next_ticket_;
     if (batch_left_ > 0) --batch_left_;
   }
 
@@ -130,7 +133,8 @@ class dispatcher {
     if (fewest == SIZE_MAX) return false;
     const std::size_t results_that_fit = target_->channel().results.size() / 4 / (target_->usual_result_bytes() + 1);
     const std::size_t largest = std::clamp<std::size_t>(results_that_fit, 1, largest_batch);
-    batch_left_ = std::clamp<std::size_t>((target_->depth() - fewest) / 2, 1, largest);
+    const std::size_t wanted = target_->depth() > fewest ? target_->depth() - fewest : 0;
+    batch_left_ = std::clamp<std::size_t>(wanted / 2, 1, largest);
     return true;
   }
 

@@ -1,6 +1,7 @@
 // lk-parallel | SPDX-License-Identifier: MIT
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -58,19 +59,19 @@ class result_reader {
   /// comes next, damaged frames included: next_message() says what to make of those.
   /// Throws: wire_error where a position or length cannot be true.
   template <class T> [[gnu::always_inline]] std::optional<T> next_result(std::uint64_t ticket) {
-    static_assert(std::is_trivially_copyable_v<T> && std::is_default_constructible_v<T>);
+    static_assert(std::is_trivially_copyable_v<T>);
     const auto frame = ring_.peek();
     if (!frame || frame->header.kind != result || frame->header.flags != 0 || frame->payload.size() != sizeof(T))
       return std::nullopt;
-    alignas(T) std::byte copy[sizeof(T)];
-    std::memcpy(copy, frame->payload.data(), sizeof(T));
-    asm volatile("" : : "r"(copy) : "memory"); // from here on nobody goes back to the source
-    if (wire::seal::on(result, 0, ticket, copy).field() != frame->header.ticket || !pieces_.is_empty())
+    struct alignas(T) raw {
+      std::byte bytes[sizeof(T)];
+    } copy;
+    std::memcpy(copy.bytes, frame->payload.data(), sizeof(T));
+    asm volatile("" : : "r"(copy.bytes) : "memory"); // from here on nobody goes back to the source
+    if (wire::seal::on(result, 0, ticket, copy.bytes).field() != frame->header.ticket || !pieces_.is_empty())
       return std::nullopt;
     ring_.pop();
-    T value;
-    std::memcpy(&value, copy, sizeof(T));
-    return value;
+    return std::bit_cast<T>(copy);
   }
 
   /// Gives the room of everything taken so far back to the worker.

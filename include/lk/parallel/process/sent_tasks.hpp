@@ -115,9 +115,9 @@ class sent_tasks {
  private:
   void push(sent_frame frame) {
     frame.ordinal = n_ever_;
+    all_.push_back(frame); // first: it may throw
     n_tasks_ += frame.n_tasks;
     n_ever_ += frame.n_tasks;
-    all_.push_back(frame);
   }
 
   const sent_frame& frame_of(std::size_t i) const {

@@ -39,7 +39,9 @@ class task_writer {
   /// worker that is faster than the host would else be woken for every few tasks.
   /// depth: how many tasks the worker is to have at most.
   [[gnu::always_inline]] bool has_room(std::size_t depth) {
-    if (quota_ > 0 && reserved_.data() != nullptr && reserved_.size() >= usual_task_bytes_) [[likely]]
+    // The depth is looked at each time: a worker whose tasks become slow has had enough at once.
+    const bool is_wanted = quota_ > 0 && outstanding_.size() < depth;
+    if (is_wanted && reserved_.data() != nullptr && reserved_.size() >= usual_task_bytes_) [[likely]]
       return true;
     return look_for_room(depth);
   }
@@ -50,7 +52,7 @@ class task_writer {
     map_ = map;
     map_announced_ = false;
     quota_ = 0;
-    usual_task_bytes_ = std::max<std::size_t>(usual_task_bytes_, map.argument_bytes);
+    if (map.argument_bytes != 0) usual_task_bytes_ = map.argument_bytes;
   }
 
   /// Builds one task in place. Requires has_room(). Hands it back where its argument did not fit.
@@ -191,7 +193,7 @@ class task_writer {
     close_run();
     quota_ = 0;
     if (sending_) return false;
-    longest_run_ = std::clamp<std::size_t>(depth / runs_in_queue, 1, longest);
+    most_in_run_ = std::clamp<std::size_t>(depth / runs_in_queue, 1, longest);
     const std::size_t most = is_filling_ ? depth : depth / 2 + 1;
     if (outstanding_.size() >= most) return is_filling_ = false;
     const auto room = ring_.reserve(usual_task_bytes_ + (map_announced_ ? 0 : shm::frame_bytes(sizeof map_)));
@@ -202,9 +204,11 @@ class task_writer {
   }
 
   [[gnu::noinline]] void begin_run(std::uint64_t ticket, std::size_t bytes_each) {
+    constexpr std::size_t parts_of_queue = 8; // of what is queued: a short queue is not one frame
     announce();
+    outstanding_.begin_run(ticket, reserved_.data(), bytes_each); // may throw
     run_begin_ = reserved_.data();
-    outstanding_.begin_run(ticket, run_begin_, bytes_each);
+    longest_run_ = std::clamp<std::size_t>(outstanding_.size() / parts_of_queue, 1, most_in_run_);
     unpublished_ = true;
   }
 
@@ -232,7 +236,8 @@ class task_writer {
   sent_tasks outstanding_;
   std::span<std::byte> reserved_;  ///< room for the payload of the next task; empty where that is not looked for yet
   std::byte* run_begin_ = nullptr; ///< payload of the frame that send_in_run() fills; null: there is none
-  std::size_t longest_run_ = 1;    ///< tasks
+  std::size_t most_in_run_ = 1;    ///< tasks, by the depth
+  std::size_t longest_run_ = 1;    ///< tasks, of the run that is being filled
   std::size_t quota_ = 0;          ///< tasks that may be sent before the next look_for_room()
   std::size_t usual_task_bytes_ = 64;
   std::size_t sent_bytes_ = 0;      ///< of the task that is being sent in pieces

@@ -59,6 +59,7 @@ class worker_loop {
     } else {
       const auto message = pieces_.add(frame.header.kind, frame.header.ticket, flags.more(), frame.payload);
       if (message) run_task(frame.header.ticket, flags.attempt(), *message);
+      pieces_.release(); // not at the next message only: that may never come
     }
     ring_.pop();
     ring_.publish();
@@ -67,9 +68,10 @@ class worker_loop {
 
   /// Tasks with consecutive tickets, whose arguments lie one after the other.
   void run_all(std::uint64_t ticket, std::span<const std::byte> arguments) {
-    for (; !arguments.empty() && !told_to_stop(); ++ticket) {
-      run_task(ticket, 1, arguments.first(map_.argument_bytes));
-      arguments = arguments.subspan(map_.argument_bytes);
+    const std::size_t bytes_each = map_.argument_bytes;
+    for (; bytes_each != 0 && arguments.size() >= bytes_each && !told_to_stop(); ++ticket) {
+      run_task(ticket, 1, arguments.first(bytes_each));
+      arguments = arguments.subspan(bytes_each);
     }
   }
 

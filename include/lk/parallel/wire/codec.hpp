@@ -85,8 +85,8 @@ template <class T> void check_bools(const T& value) {
 
 /// A small value that is the same as its bytes, whatever they are: nothing can be wrong with it but its length.
 template <class T>
-concept plain_bytes = std::is_trivially_copyable_v<T> && std::is_default_constructible_v<T> && !std::is_empty_v<T> &&
-                      sizeof(T) <= 64 && is_flat<T>() && !holds_bool<T>();
+concept plain_bytes =
+    std::is_trivially_copyable_v<T> && !std::is_empty_v<T> && sizeof(T) <= 64 && is_flat<T>() && !holds_bool<T>();
 
 /// The fewest bytes a T can take; 0 where a user's codec decides. It bounds what a length on the wire may claim.
 template <class T> consteval std::size_t min_size();
