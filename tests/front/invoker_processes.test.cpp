@@ -38,11 +38,13 @@ TEST_CASE("a worker gives back the memory of a long argument when its task is ov
   const int model = 0;
   invoker inv{model, measure{}, {.n_jobs = 1, .where = execution::processes}};
   const std::size_t long_bytes = std::size_t{64} << 20;
-  REQUIRE(*inv.map(std::vector{std::vector<char>(long_bytes)}).begin() == long_bytes);
+  const std::vector<std::vector<char>> long_argument(1, std::vector<char>(long_bytes));
+  for (const std::size_t n : inv.map(long_argument)) REQUIRE(n == long_bytes);
   REQUIRE(count(inv.map(std::views::iota(std::size_t{0}, std::size_t{1000}))) == 1000);
   const auto stats = inv.stats();
   REQUIRE(stats.each.size() == 1);
-  REQUIRE(stats.each[0].private_dirty_bytes < long_bytes / 2);
+  if (!testing::under_sanitizer) // which keeps what was freed for a while
+    REQUIRE(stats.each[0].private_dirty_bytes < long_bytes / 2);
 }
 
 namespace {

@@ -189,7 +189,8 @@ TEST_CASE("the room of a frame with many tasks is free when the last of them is 
 TEST_CASE("tasks that were sent know their ticket and the end of their frame, alone or many in a frame") {
   process::sent_tasks sent;
   sent.push_in_ring(5, 1, 100, {});
-  sent.begin_run(10, nullptr, 4);
+  const std::vector<std::byte> arguments(4 * 4);
+  sent.begin_run(10, arguments.data(), 4);
   for (int i = 0; i < 4; ++i) sent.extend_run();
   sent.newest_reaches(200);
   sent.push_on_heap({20, 2, std::vector<std::byte>(3)}, 300);
