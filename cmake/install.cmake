@@ -21,7 +21,7 @@ set(CMAKE_INSTALL_DEFAULT_COMPONENT_NAME lk_parallel_dev)
 install(DIRECTORY include/lk DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.hpp")
 install(TARGETS lk_parallel EXPORT lk-parallel-targets INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(EXPORT lk-parallel-targets NAMESPACE lk:: DESTINATION ${package_dir})
-install(FILES cmake/lk-parallel-config.cmake cmake/Findhwloc.cmake
+install(FILES cmake/lk-parallel-config.cmake cmake/Findhwloc.cmake cmake/compiled.cmake cmake/definitions.cpp
               ${PROJECT_BINARY_DIR}/lk-parallel-config-version.cmake DESTINATION ${package_dir})
 install(FILES ${PROJECT_BINARY_DIR}/lk-parallel.pc DESTINATION ${pkgconfig_dir})
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT lk_parallel_license)

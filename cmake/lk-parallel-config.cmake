@@ -1,12 +1,14 @@
 # lk-parallel | SPDX-License-Identifier: MIT
-# find_package(lk-parallel) comes here. Components are a seam: `core` is lk::parallel; later wings get a name of their own.
+# find_package(lk-parallel) comes here. Components are a seam: `core` is lk::parallel, `compiled` adds
+# lk::parallel_compiled; later wings get a name of their own.
 
 set(lk-parallel_core_FOUND TRUE)
+set(lk-parallel_compiled_FOUND TRUE)
 foreach(component IN LISTS lk-parallel_FIND_COMPONENTS)
   if(NOT lk-parallel_${component}_FOUND AND lk-parallel_FIND_REQUIRED_${component})
     set(lk-parallel_FOUND FALSE)
     set(lk-parallel_NOT_FOUND_MESSAGE
-        "lk-parallel ${lk-parallel_VERSION} has no component `${component}`; its only component is `core`.")
+        "lk-parallel ${lk-parallel_VERSION} has no component `${component}`; its components are `core` and `compiled`.")
     return()
   endif()
 endforeach()
@@ -27,3 +29,6 @@ if(NOT hwloc_FOUND)
 endif()
 
 include("${CMAKE_CURRENT_LIST_DIR}/lk-parallel-targets.cmake")
+if("compiled" IN_LIST lk-parallel_FIND_COMPONENTS AND NOT TARGET lk::parallel_compiled)
+  include("${CMAKE_CURRENT_LIST_DIR}/compiled.cmake")
+endif()

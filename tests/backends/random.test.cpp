@@ -2,12 +2,15 @@
 #include "support/catch.hpp"
 
 #include <cstdint>
+#include <random>
 #include <set>
 
 #include <lk/parallel/backends/random.hpp>
 #include <lk/parallel/backends/task_context.hpp>
 
 using namespace lk::parallel;
+
+static_assert(std::uniform_random_bit_generator<task_rng>); // here, since <random> costs every user
 
 TEST_CASE("the random stream of a task is the same on every machine") {
   // xoshiro256** seeded by four outputs of SplitMix64 from 0; the first of those is the published e220a8397b1dcdaf.

@@ -4,6 +4,7 @@
 
 #include <config/fake_machine.hpp>
 #include <lk/parallel/config/findings.hpp>
+#include <lk/parallel/config/system_facts.hpp>
 #include <support/catch.hpp>
 
 using namespace lk::parallel;

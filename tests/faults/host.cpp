@@ -17,6 +17,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <lk/parallel/base/posix.hpp>
+#include <lk/parallel/base/unique_fd.hpp>
 #include <lk/parallel/errors.hpp>
 #include <support/in_child.hpp>
 

@@ -25,6 +25,8 @@
 #include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/spdlog.h>
 
+#include <lk/parallel/base/posix.hpp>
+#include <lk/parallel/base/unique_fd.hpp>
 #include <lk/parallel/progress.hpp>
 
 #include "faults/fault.hpp"

@@ -22,6 +22,7 @@
 #include <spdlog/sinks/ostream_sink.h>
 #include <spdlog/spdlog.h>
 
+#include <lk/parallel/base/posix.hpp>
 #include <lk/parallel/config/cgroup.hpp>
 #include <lk/parallel/config/environment.hpp>
 #include <lk/parallel/errors.hpp>

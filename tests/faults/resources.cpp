@@ -23,6 +23,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <lk/parallel/base/posix.hpp>
 #include <lk/parallel/errors.hpp>
 #include <support/in_child.hpp>
 #include <support/leak_guard.hpp>

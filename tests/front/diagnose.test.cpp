@@ -19,6 +19,7 @@
 #include <spdlog/spdlog.h>
 
 #include <lk/parallel.hpp>
+#include <lk/parallel/examination.hpp>
 #include <support/catch.hpp>
 #include <support/in_child.hpp>
 #include <threads/rendezvous.hpp>

@@ -15,6 +15,8 @@
 #include <oneapi/tbb/task.h>
 
 #include <lk/parallel/for_chunks.hpp>
+#include <lk/parallel/runtime.hpp>
+#include <lk/parallel/threads/task_scope.hpp>
 #include <support/catch.hpp>
 
 using namespace lk::parallel;

@@ -1,5 +1,9 @@
 // lk-parallel | SPDX-License-Identifier: MIT
+#include <link.h>
+#include <unistd.h>
+
 #include <atomic>
+#include <csignal>
 #include <cstdlib>
 #include <memory>
 #include <sstream>
@@ -10,6 +14,7 @@
 #include <spdlog/spdlog.h>
 
 #include <lk/parallel/initialize.hpp>
+#include <lk/parallel/runtime.hpp>
 #include <support/catch.hpp>
 #include <support/in_child.hpp>
 
@@ -18,6 +23,7 @@
 using namespace lk::parallel;
 using testing::exited;
 using testing::in_child;
+using testing::killed;
 
 namespace {
 
@@ -119,20 +125,40 @@ TEST_CASE("a worker has the knobs of a worker, and initialize does nothing there
         }) == exited(0));
 }
 
+namespace {
+
+/// Ends this process by SIGALRM where the dynamic linker's lock was copied while held, by the thread that looks for
+/// libraries just then. Such a child can do nothing, and an invoker gives it up; here, too.
+void require_the_linkers_lock() {
+  constexpr unsigned long_enough = 5;
+  ::alarm(long_enough);
+  ::dl_iterate_phdr([](dl_phdr_info*, std::size_t, void*) { return 1; }, nullptr);
+  ::alarm(0);
+}
+
+} // namespace
+
 TEST_CASE("a fork while another thread initialises does not stop a worker") {
-  for (int round = 0; round < 10; ++round) {
-    CHECK(in_child([] {
-            front::runtime& ours = front::runtime::instance(); // known before the fork, as in the process back end
-            std::thread other([] { initialize(); });
-            const auto result = in_child([&] {
-              ours.become_worker(true);
-              initialize({.processes = 5});
-              return get_parallel_config().processes;
-            });
-            other.join();
-            return result == exited(1) ? 0 : 1;
-          }) == exited(0));
+  int n_good = 0;
+  for (int round = 0; n_good < 10 && round < 100; ++round) {
+    const auto result = in_child([] {
+      front::runtime& ours = front::runtime::instance(); // known before the fork, as in the process back end
+      std::thread other([] { initialize(); });
+      const auto worker = in_child([&] {
+        require_the_linkers_lock();
+        ours.become_worker(true);
+        initialize({.processes = 5});
+        return get_parallel_config().processes;
+      });
+      other.join();
+      if (worker == killed(SIGALRM)) return 2;
+      return worker == exited(1) ? 0 : 1;
+    });
+    if (result == exited(2)) continue;
+    REQUIRE(result == exited(0));
+    ++n_good;
   }
+  CHECK(n_good == 10);
 }
 
 TEST_CASE("the number of CPUs is at least one") { CHECK(effective_cpu_count() >= 1); }

@@ -23,7 +23,9 @@
 #include <spdlog/spdlog.h>
 
 #include <lk/parallel.hpp>
+#include <lk/parallel/base/affinity.hpp>
 #include <lk/parallel/base/deadline.hpp>
+#include <lk/parallel/config/place_workers.hpp>
 #include <spdlog/sinks/base_sink.h>
 #include <support/catch.hpp>
 #include <support/in_child.hpp>

@@ -10,7 +10,12 @@
 #include <typeindex>
 #include <vector>
 
+#include <lk/parallel/base/unique_fd.hpp>
 #include <lk/parallel/invoker.hpp>
+#include <lk/parallel/report/json_progress.hpp>
+#include <lk/parallel/report/log_progress.hpp>
+#include <lk/parallel/report/silent_progress.hpp>
+#include <lk/parallel/report/terminal_progress.hpp>
 #include <support/catch.hpp>
 #include <support/in_child.hpp>
 #include <support/pseudo_terminal.hpp>

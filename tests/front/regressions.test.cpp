@@ -23,6 +23,7 @@
 #include <spdlog/spdlog.h>
 
 #include <lk/parallel.hpp>
+#include <lk/parallel/shm/segment.hpp>
 
 // Ways in which invokers have hung, crashed or broken a promise, each found once.
 

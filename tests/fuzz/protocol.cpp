@@ -219,7 +219,7 @@ class game final : public process::answer_sink {
   // --- the host: as process::supervisor does it
 
   void begin_map() {
-    tasks_.begin_map([](void*, process::running_task&) {}, 0, sizeof(std::uint64_t));
+    tasks_.begin_map({.entry = [](void*, process::running_task&) {}, .argument_bytes = sizeof(std::uint64_t)});
     ledger_.first_of_map = ledger_.first_wanted = ledger_.tasks.size();
   }
 
@@ -238,16 +238,23 @@ class game final : public process::answer_sink {
     for (; n > 0 && tasks_.has_room(); --n) {
       std::vector<std::byte> argument(bytes, static_cast<std::byte>(ledger_.tasks.size()));
       ledger_.tasks.push_back({.argument = argument});
-      tasks_.submit([&](wire::writer& out) { out.write(argument.data(), argument.size()); });
+      tasks_.begin_task().write(argument.data(), argument.size());
+      tasks_.end_task();
     }
   }
 
   void submit_run(int n) {
-    for (; n > 0 && tasks_.has_room(); --n) {
-      const auto argument = static_cast<std::uint64_t>(ledger_.tasks.size()) << 32;
-      const auto bytes = std::as_bytes(std::span(&argument, 1));
-      ledger_.tasks.push_back({.argument = {bytes.begin(), bytes.end()}});
-      tasks_.submit_plain(argument);
+    while (n > 0 && tasks_.has_room()) {
+      auto run = tasks_.open_run();
+      promise(run.n_left > 0, "there is room, and then there is none");
+      const std::size_t n_in_run = std::min(run.n_left, static_cast<std::size_t>(n));
+      for (std::size_t i = 0; i < n_in_run; ++i, --n, run.next += sizeof(std::uint64_t)) {
+        const auto argument = static_cast<std::uint64_t>(ledger_.tasks.size()) << 32;
+        const auto bytes = std::as_bytes(std::span(&argument, 1));
+        ledger_.tasks.push_back({.argument = {bytes.begin(), bytes.end()}});
+        std::memcpy(run.next, &argument, sizeof argument);
+      }
+      tasks_.close_run(n_in_run);
     }
   }
 
@@ -284,16 +291,12 @@ class game final : public process::answer_sink {
     draining_ = worker;
     front_.reset();
     if (!slot.outstanding().empty()) front_ = slot.outstanding().ticket();
-    constexpr std::size_t most = 64;
     const std::size_t n_before = slot.outstanding().size();
-    const std::size_t n =
-        answers_.take_results<std::uint64_t>(slot, most, [&](std::uint64_t index, std::uint64_t value) {
-          const auto bytes = std::as_bytes(std::span(&value, 1));
-          believe(index, worker, {bytes.begin(), bytes.end()});
-          ++*front_;
-        });
-    promise(slot.outstanding().size() + n == n_before, "as many tasks are over as were not answered");
-    return n > 0;
+    n_plain_ = 0;
+    const bool was_any = answers_.take_results(slot, sizeof(std::uint64_t), *this);
+    promise(slot.outstanding().size() + n_plain_ == n_before, "as many tasks are over as were not answered");
+    promise(was_any == (n_plain_ > 0), "it says that there was a result where there was none");
+    return was_any;
   }
 
   void take(process::worker_slot& slot, int worker, const wire::message& message) {
@@ -325,11 +328,19 @@ class game final : public process::answer_sink {
     return true;
   }
 
-  void on_failure(std::uint64_t index, int worker, task_stage stage, const wire::failure&) override {
-    promise(stage >= task_stage::encode_argument && stage <= task_stage::decode_result, "a stage is none");
-    on_answer(index, worker);
+  void on_plain_results(std::uint64_t first, std::size_t n, const std::byte* results) override {
+    for (; n_plain_ < n; ++n_plain_, ++*front_, results += sizeof(std::uint64_t))
+      believe(first + n_plain_, draining_, {results, results + sizeof(std::uint64_t)});
   }
-  void on_loss(std::uint64_t, std::exception_ptr) override {}
+  void on_error(std::uint64_t index, std::exception_ptr what) override {
+    try {
+      std::rethrow_exception(what);
+    } catch (const task_error& failed) {
+      promise(failed.stage >= task_stage::encode_argument && failed.stage <= task_stage::decode_result,
+              "a stage is none");
+      on_answer(index, failed.worker);
+    }
+  }
 
  private:
   void believe(std::uint64_t index, int worker, const std::vector<std::byte>& result) {
@@ -578,6 +589,7 @@ class game final : public process::answer_sink {
   std::vector<worker_side> workers_;
   ledger ledger_;
   int draining_ = 0;
+  std::size_t n_plain_ = 0;            ///< results that came by the short way, of one drain
   std::optional<std::uint64_t> front_; ///< ticket of the oldest task of the worker being drained
 };
 

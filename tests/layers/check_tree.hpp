@@ -44,6 +44,8 @@ class tree_check {
  private:
   static constexpr const char* house = "lk/parallel/";
   static constexpr const char* door = "lk/parallel.hpp";
+  static constexpr const char* linkage = "lk/parallel/base/linkage.hpp";
+  static constexpr const char* definitions = "lk/parallel/definitions.hpp";
 
   /// What is below the house, or nothing for the door and for files outside.
   static std::string in_house(const std::string& name) { return name.starts_with(house) ? name.substr(12) : ""; }
@@ -82,6 +84,7 @@ class tree_check {
     }
     if (source.lines.size() < 2 || source.lines[1] != "#pragma once") breach(name, "has no #pragma once in line 2");
     for (const include_line& include : source.includes) check_include(name, include);
+    check_declarations(name, source);
     for (const secret& each : secrets()) check_secret(name, source, each);
   }
 
@@ -98,6 +101,30 @@ class tree_check {
     if (allowed != rooms().end() && !allowed->second.count(to)) {
       breach(name, "room " + from + " may not include room " + to + ": <" + include.target + ">");
     }
+  }
+
+  /// Who declares what is compiled once names in the last lines who defines it, in the same room.
+  void check_declarations(const std::string& name, const source_text& source) {
+    const bool declares =
+        name != linkage && std::any_of(source.identifiers.begin(), source.identifiers.end(),
+                                       [](const identifier& word) { return word.name == "LK_PARALLEL_FUNCTION"; });
+    bool tells = false;
+    for (const include_line& include : source.includes) {
+      if (!include.defines || !files_.count(include.target)) continue;
+      tells = true;
+      if (room_of(name) != room_of(include.target))
+        breach(name, "is defined in another room: <" + include.target + ">");
+      else if (!includes(include.target, name))
+        breach(name, "is not included by <" + include.target + ">, which is to define what it declares");
+      if (files_.count(definitions) && !includes(definitions, include.target))
+        breach(definitions, "leaves out <" + include.target + ">");
+    }
+    if (declares && !tells) breach(name, "declares a LK_PARALLEL_FUNCTION and does not say where it is defined");
+  }
+
+  bool includes(const std::string& name, const std::string& target) const {
+    const auto& all = files_.at(name).includes;
+    return std::any_of(all.begin(), all.end(), [&](const include_line& one) { return one.target == target; });
   }
 
   void check_secret(const std::string& name, const source_text& source, const secret& secret) {
@@ -142,7 +169,7 @@ class tree_check {
     if (seen[name] != 0) return;
     seen[name] = 1;
     for (const include_line& include : files_.at(name).includes) {
-      if (!files_.count(include.target)) continue;
+      if (include.defines || !files_.count(include.target)) continue;
       if (seen[include.target] == 1) breach(name, "includes <" + include.target + "> in a circle");
       visit(include.target, seen);
     }

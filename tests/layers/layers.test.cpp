@@ -113,6 +113,11 @@ TEST_CASE("the layer check finds each kind of breach, and nothing else") {
       {house + "process/a.hpp", "#include <spdlog/spdlog.h>\n", "only report may know spdlog"},
       {house + "threads/a.hpp", "#include <hwloc.h>\n", "only config may know hwloc"},
       {house + "wire/a.hpp", "#include <Eigen/Core>\n", "only eigen.hpp may know Eigen"},
+      {house + "wire/a.hpp", "LK_PARALLEL_FUNCTION int f();\n", "does not say where it is defined"},
+      {house + "wire/a.hpp", "#ifndef LK_PARALLEL_COMPILED\n#include <lk/parallel/base/error.hpp>\n#endif\n",
+       "is defined in another room"},
+      {house + "base/a.hpp", "#ifndef LK_PARALLEL_COMPILED\n#include <lk/parallel/base/error.hpp>\n#endif\n",
+       "is not included by <lk/parallel/base/error.hpp>"},
   }));
   fixture_tree tree;
   tree.add(rows.file, rows.body);
@@ -120,6 +125,18 @@ TEST_CASE("the layer check finds each kind of breach, and nothing else") {
   const std::string found = tree.breaches();
   CHECK_THAT(found, contains(rows.sentence));
   CHECK(std::count(found.begin(), found.end(), '\n') == 1);
+}
+
+TEST_CASE("the layer check lets a header and the one that defines its functions include each other") {
+  fixture_tree tree;
+  tree.add("lk/parallel/base/a.hpp", "LK_PARALLEL_FUNCTION int f();\n#ifndef LK_PARALLEL_COMPILED\n"
+                                     "#include <lk/parallel/base/b.hpp>\n#endif\n");
+  tree.add("lk/parallel/base/b.hpp", "#include <lk/parallel/base/a.hpp>\n");
+  REQUIRE(tree.breaches() == "");
+  tree.add("lk/parallel/definitions.hpp", "");
+  REQUIRE_THAT(tree.breaches(), contains("definitions.hpp: leaves out <lk/parallel/base/b.hpp>"));
+  tree.add("lk/parallel/definitions.hpp", "#include <lk/parallel/base/b.hpp>\n");
+  REQUIRE(tree.breaches() == "");
 }
 
 TEST_CASE("the layer check wants the licence line and #pragma once") {

@@ -17,6 +17,7 @@ namespace lk::parallel::testing {
 struct include_line {
   std::string target; ///< what stands between the brackets
   bool quoted = false;
+  bool defines = false; ///< stands below #ifndef LK_PARALLEL_COMPILED: what is declared here is defined there
 };
 
 struct identifier {
@@ -92,13 +93,16 @@ inline source_text source_text::parse(const std::string& text) {
   source_text source;
   std::istringstream in(text);
   std::string code_text;
+  bool below_compiled = false;
   for (std::string line; std::getline(in, line);) {
     std::istringstream words(line);
     std::string directive, target;
     words >> directive;
+    if (line == "#ifndef LK_PARALLEL_COMPILED") below_compiled = true;
+    if (line == "#endif") below_compiled = false;
     if (directive == "#include" && std::getline(words >> std::ws, target) && target.size() > 2) {
       const std::size_t end = target.find(target[0] == '<' ? '>' : '"', 1);
-      source.includes.push_back({target.substr(1, end - 1), target[0] == '"'});
+      source.includes.push_back({target.substr(1, end - 1), target[0] == '"', below_compiled});
     } else {
       code_text += line;
     }

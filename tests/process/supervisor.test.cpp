@@ -32,10 +32,19 @@ struct collector final : process::answer_sink {
     message.require_intact();
     results[index] = value;
   }
-  void on_failure(std::uint64_t index, int, task_stage, const wire::failure& what) override {
-    failures[index] = what.message;
+  void on_plain_results(std::uint64_t first, std::size_t n, const std::byte* bytes) override {
+    for (std::size_t i = 0; i < n; ++i, bytes += sizeof results[first])
+      std::memcpy(&results[first + i], bytes, sizeof results[first]);
   }
-  void on_loss(std::uint64_t index, std::exception_ptr what) override { losses[index] = what; }
+  void on_error(std::uint64_t index, std::exception_ptr what) override {
+    try {
+      std::rethrow_exception(what);
+    } catch (const task_error& failed) {
+      failures[index] = failed.message;
+    } catch (...) {
+      losses[index] = what;
+    }
+  }
   std::size_t n() const { return results.size() + failures.size() + losses.size(); }
 
   std::map<std::uint64_t, std::uint64_t> results;
@@ -61,13 +70,13 @@ process::pool_spec spec_for(int n_workers, int retries = 0) {
 /// Runs n tasks whose arguments are their indices.
 void run(supervisor& pool, process::task_entry entry, std::uint64_t n, collector& sink) {
   const std::atomic<bool> interrupted{false};
-  pool.begin_map(entry, 0);
+  pool.begin_map({.entry = entry});
   std::uint64_t sent = 0;
   while (sink.n() < n) {
     for (; sent < n && pool.has_room(); ++sent) pool.submit([&](wire::writer& out) { out.put(sent); });
     const std::size_t before = sink.n();
     pool.pump(sink);
-    if (sink.n() == before) pool.wait(interrupted);
+    if (sink.n() == before) pool.wait(interrupted, base::deadline::never());
   }
 }
 
@@ -191,25 +200,23 @@ TEST_CASE("messages far larger than the rings arrive whole in both directions") 
       good = good && bytes.size() == 100'000 && bytes.front() == std::byte{1} && bytes.back() == std::byte{1};
       ++n;
     }
-    void on_failure(std::uint64_t, int, task_stage, const wire::failure& what) override { FAIL(what.message); }
-    void on_loss(std::uint64_t, std::exception_ptr) override { FAIL("a worker was lost"); }
+    void on_plain_results(std::uint64_t, std::size_t, const std::byte*) override { FAIL("no result is plain"); }
+    void on_error(std::uint64_t, std::exception_ptr what) override { std::rethrow_exception(what); }
     int n = 0;
     bool good = true;
   } sink;
   const std::atomic<bool> interrupted{false};
-  pool.begin_map(
-      [](void*, running_task& task) {
-        auto bytes = task.argument.take(100'000);
-        task.sender->begin().write(bytes.data(), bytes.size());
-      },
-      0);
+  pool.begin_map({.entry = [](void*, running_task& task) {
+    auto bytes = task.argument.take(100'000);
+    task.sender->begin().write(bytes.data(), bytes.size());
+  }});
   const std::vector<std::byte> argument(100'000, std::byte{1});
   for (int sent = 0; sink.n < 50;) {
     for (; sent < 50 && pool.has_room(); ++sent)
       pool.submit([&](wire::writer& out) { out.write(argument.data(), argument.size()); });
     const int before = sink.n;
     pool.pump(sink);
-    if (sink.n == before) pool.wait(interrupted);
+    if (sink.n == before) pool.wait(interrupted, base::deadline::never());
   }
   REQUIRE(sink.good);
 }
@@ -252,7 +259,7 @@ TEST_CASE("a worker that goes on after scribbling is stopped for breaking the pr
       [](void* state, running_task& task) {
         if (task.index == 3) {
           for (const auto pages : writable_shared_memory()) std::memset(pages.data(), 0x5a, pages.size());
-          task.sender->tell_host();
+          static_cast<process::result_sender*>(task.sender)->tell_host();
           while (true) ::pause();
         }
         square(state, task);
@@ -279,7 +286,7 @@ TEST_CASE("a pool whose zygote was killed says so and leaves nothing behind") {
       REQUIRE(lost.kind == loss_kind::zygote);
       REQUIRE(!lost.task);
     }
-    REQUIRE_THROWS_AS(pool.begin_map(&square, 0), worker_lost);
+    REQUIRE_THROWS_AS(pool.begin_map({.entry = &square}), worker_lost);
   }
   REQUIRE(guard.difference() == "");
 }
@@ -291,12 +298,10 @@ TEST_CASE("a task that nobody wants any more is ended after a grace, and the nex
   spec.function_state = &n_stuck;
   supervisor pool(spec);
   collector sink;
-  pool.begin_map(
-      [](void* state, running_task&) {
-        ++*static_cast<std::atomic<int>*>(state);
-        while (true) ::pause();
-      },
-      0);
+  pool.begin_map({.entry = [](void* state, running_task&) {
+    ++*static_cast<std::atomic<int>*>(state);
+    while (true) ::pause();
+  }});
   for (int sent = 0; sent < 4 && pool.has_room(); ++sent)
     pool.submit([](wire::writer& out) { out.put(std::uint64_t{0}); });
   while (n_stuck < 2) pool.pump(sink); // the workers are forked meanwhile

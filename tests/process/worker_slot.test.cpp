@@ -1,7 +1,9 @@
 // lk-parallel | SPDX-License-Identifier: MIT
 #include "support/catch.hpp"
 
+#include <algorithm>
 #include <chrono>
+#include <climits>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -31,15 +33,21 @@ struct one_worker {
 
   one_worker() {
     slot.state = slot_state::running;
-    tasks.begin_map(nullptr, 0, sizeof(int));
+    tasks.begin_map({.argument_bytes = sizeof(int)});
   }
 
-  void submit_run(int n) {
-    for (int i = 0; i < n; ++i) {
-      REQUIRE(tasks.has_room());
-      tasks.submit_plain(i);
+  /// As many short tasks as there is room for, at most n; the arguments count from 0. Returns their number.
+  int fill(int n) {
+    int sent = 0;
+    while (sent < n && tasks.has_room()) {
+      auto run = tasks.open_run();
+      const int in_run = std::min(n - sent, static_cast<int>(run.n_left));
+      for (int i = 0; i < in_run; ++i, ++sent, run.next += sizeof sent) std::memcpy(run.next, &sent, sizeof sent);
+      tasks.close_run(static_cast<std::size_t>(in_run));
     }
+    return sent;
   }
+  void submit_run(int n) { REQUIRE(fill(n) == n); }
   /// As of a worker that is known to do a task in a nanosecond.
   void become_fast() {
     memory.at(0).status->add_work(1000, std::chrono::microseconds(1));
@@ -58,7 +66,8 @@ struct one_worker {
   void submit(std::size_t bytes) {
     REQUIRE(tasks.has_room());
     const std::vector<std::byte> argument(bytes);
-    tasks.submit([&](wire::writer& out) { out.write(argument.data(), argument.size()); });
+    tasks.begin_task().write(argument.data(), argument.size());
+    tasks.end_task();
   }
   void say_consumed(std::uint64_t position) { memory.at(0).status->tasks_consumed.bytes = position; }
 };
@@ -172,12 +181,11 @@ TEST_CASE("what a dead worker had not answered of a frame with many tasks comes 
 TEST_CASE("the room of a frame with many tasks is free when the last of them is answered") {
   one_worker the;
   the.become_fast();
-  std::size_t n_sent = 0;
-  for (; the.tasks.has_room(); ++n_sent) the.tasks.submit_plain(static_cast<int>(n_sent));
+  const auto n_sent = static_cast<std::size_t>(the.fill(INT_MAX));
   the.tasks.publish();
   REQUIRE(n_sent > ring_bytes / 2 / sizeof(int)); // the ring is full
   while (the.slot.outstanding().n_in_oldest_frame() == 1) the.slot.tasks().answered();
-  while (the.tasks.has_room()) the.tasks.submit_plain(0);
+  the.fill(INT_MAX);
   the.tasks.publish();
   REQUIRE(the.slot.depth() > n_sent);
   the.slot.tasks().answered(the.slot.outstanding().n_in_oldest_frame() - 1);
@@ -191,8 +199,7 @@ TEST_CASE("tasks that were sent know their ticket and the end of their frame, al
   sent.push_in_ring(5, 1, 100, {});
   const std::vector<std::byte> arguments(4 * 4);
   sent.begin_run(10, arguments.data(), 4);
-  for (int i = 0; i < 4; ++i) sent.extend_run();
-  sent.newest_reaches(200);
+  sent.end_run(4, 200);
   sent.push_on_heap({20, 2, std::vector<std::byte>(3)}, 300);
   const std::vector<std::uint64_t> tickets{5, 10, 11, 12, 13, 20}, ends{100, 200, 200, 200, 200, 300};
   for (std::size_t gone = 0; gone < tickets.size(); ++gone) {

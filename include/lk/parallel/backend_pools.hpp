@@ -1,14 +1,12 @@
 // lk-parallel | SPDX-License-Identifier: MIT
 #pragma once
 
-#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
-#include <lk/parallel/config/environment.hpp>
+#include <lk/parallel/base/linkage.hpp>
 #include <lk/parallel/threads/backend_pool.hpp> // IWYU pragma: export
-#include <lk/parallel/threads/backend_pools.hpp>
 
 // The thread pools of the BLAS, OpenMP and LibTorch libraries in this process: what there is, and a limit for a scope.
 // Independent of the four knobs, which size the same pools at initialize().
@@ -19,7 +17,7 @@ namespace lk::parallel {
 /// Blocks: while another thread is inside dlopen. Threads: safe.
 /// Fork: in a child that a threaded process has forked by other means than an invoker, see threads/loaded_objects.hpp.
 /// Source: threadpoolctl's threadpool_info().
-inline std::vector<backend_pool> backend_pools() { return threads::backend_pools::find().all(); }
+LK_PARALLEL_FUNCTION std::vector<backend_pool> backend_pools();
 
 /// Gives every pool that is loaded now n threads, and on exit what it had before. Left alone: a pool whose own variable
 /// is set, LibTorch's inter-op pool, which cannot be set twice, and everything where n is -1.
@@ -29,21 +27,8 @@ inline std::vector<backend_pool> backend_pools() { return threads::backend_pools
 class backend_limit {
  public:
   /// Sets the limit. Throws: config_error where n is neither -1 nor at least 1.
-  explicit backend_limit(int n) {
-    if (!config::is_count(n, true)) config::throw_bad_count("backend_limit", std::to_string(n), true);
-    if (n == -1) return;
-    const threads::backend_pools loaded = threads::backend_pools::find();
-    for (const bool per_thread : {false, true}) { // OpenMP last: others set it on the way
-      for (const backend_pool& pool : loaded.all())
-        if (pool.per_thread == per_thread && pool.variable.empty() && pool.kind != backend_kind::torch_inter_op)
-          before_.emplace_back(pool, pool.threads());
-    }
-    for (const auto& [pool, threads] : before_) pool.try_set_threads(n);
-  }
-  ~backend_limit() {
-    for (const auto& [pool, threads] : before_)
-      if (!pool.per_thread || owner_ == std::this_thread::get_id()) pool.try_set_threads(threads);
-  }
+  explicit backend_limit(int n);
+  ~backend_limit();
   backend_limit(const backend_limit&) = delete;
   backend_limit& operator=(const backend_limit&) = delete;
 
@@ -53,3 +38,7 @@ class backend_limit {
 };
 
 } // namespace lk::parallel
+
+#ifndef LK_PARALLEL_COMPILED
+#include <lk/parallel/backend_limit.hpp>
+#endif

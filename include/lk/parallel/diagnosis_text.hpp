@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include <lk/parallel/base/linkage.hpp>
+#include <lk/parallel/config/findings.hpp>
 #include <lk/parallel/diagnosis.hpp>
 
 // A diagnosis for people: printed in sections by operator<<, or as the few lines that LK_DEBUG logs. Values that came
@@ -140,7 +142,7 @@ inline std::vector<std::string> essentials(const diagnosis& all) {
 } // namespace front
 
 /// For people: sections with a heading each, findings last, each with its advice.
-inline std::ostream& operator<<(std::ostream& out, const diagnosis& all) {
+LK_PARALLEL_DEFINITION std::ostream& operator<<(std::ostream& out, const diagnosis& all) {
   out << "lk-parallel " << all.version.major << '.' << all.version.minor << '.' << all.version.patch << '\n';
   front::print_section(out, "Knobs", front::rows_of(all.knobs, all.bind));
   front::print_section(out, "CPUs", front::rows_of(all.cpus));

@@ -3,14 +3,15 @@
 
 #include <concepts>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <type_traits>
 #include <utility>
 
-#include <lk/parallel/initialize.hpp>
-#include <lk/parallel/progress.hpp>
-#include <lk/parallel/threads/chunk_loop.hpp>
+#include <lk/parallel/base/linkage.hpp>
+#include <lk/parallel/report/progress.hpp>
+#include <lk/parallel/threads/ordered_fold.hpp>
 #include <lk/parallel/threads/work_chunks.hpp>
 
 // Chunked work on the training arena, for code that trains models. All of it runs in place, on the calling thread,
@@ -18,13 +19,23 @@
 
 namespace lk::parallel {
 
+namespace front {
+
+/// Calls body(idx) for each index below n on the training arena. Throws: the first exception of body.
+LK_PARALLEL_FUNCTION void loop_on_training_threads(std::size_t n, const std::function<void(std::size_t)>& body);
+
+/// Throws: what fn throws.
+LK_PARALLEL_FUNCTION void run_on_training_threads(const std::function<void()>& fn);
+
+} // namespace front
+
 /// Calls fn(chunk) once for each chunk; several threads call the same fn at once. An empty WorkChunks calls nothing.
 /// `progress` moves by the chunk's size as each chunk ends.
 /// Blocks: until all chunks have ended. Throws: the first exception of fn; chunks not begun by then are left out.
 template <class Fn> void for_chunks(const WorkChunks& chunks, Fn&& fn, std::shared_ptr<Progress> progress = {}) {
   static_assert(std::invocable<Fn&, chunk>,
                 "lk::parallel::for_chunks: the function must be callable with an lk::parallel::chunk");
-  threads::loop_over(front::runtime::instance().training(), chunks.size(), [&](std::size_t idx) {
+  front::loop_on_training_threads(chunks.size(), [&](std::size_t idx) {
     const chunk jobs = chunks[idx];
     fn(jobs);
     if (progress) progress->update(jobs.size());
@@ -44,8 +55,7 @@ T reduce_chunks(const WorkChunks& chunks, T init, Map&& map, Reduce&& reduce) {
       "lk::parallel::reduce_chunks: the reduce function must take the total and what the map function returns, "
       "and return a total");
   threads::ordered_fold<T, value, std::remove_reference_t<Reduce>> fold(std::move(init), reduce);
-  threads::loop_over(front::runtime::instance().training(), chunks.size(),
-                     [&](std::size_t idx) { fold.put(idx, map(chunks[idx])); });
+  front::loop_on_training_threads(chunks.size(), [&](std::size_t idx) { fold.put(idx, map(chunks[idx])); });
   return fold.take();
 }
 
@@ -56,14 +66,17 @@ template <class Fn> auto with_training_threads(Fn&& fn) {
   static_assert(std::invocable<Fn&>,
                 "lk::parallel::with_training_threads: the function must be callable without arguments");
   using result = std::decay_t<std::invoke_result_t<Fn&>>;
-  threads::arena& training = front::runtime::instance().training();
   if constexpr (std::is_void_v<result>) {
-    training.run([&] { fn(); });
+    front::run_on_training_threads([&] { fn(); });
   } else {
     std::optional<result> value;
-    training.run([&] { value.emplace(fn()); });
+    front::run_on_training_threads([&] { value.emplace(fn()); });
     return std::move(*value);
   }
 }
 
 } // namespace lk::parallel
+
+#ifndef LK_PARALLEL_COMPILED
+#include <lk/parallel/training.hpp>
+#endif

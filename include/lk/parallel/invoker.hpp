@@ -1,8 +1,6 @@
 // lk-parallel | SPDX-License-Identifier: MIT
 #pragma once
 
-#include <unistd.h>
-
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -79,12 +77,12 @@ template <class Model, class Fn, bool NeedsCodecs = true> class invoker {
   /// Throws: usage_error from inside a map: in the input's iterator, a progress display, a log sink.
   void shutdown() {
     if (!core_) return;
-    core_->pool.require_outside_map();
+    core_->pool->require_outside_map();
     core_->shut_down();
   }
 
   /// Where it runs, and what it and its workers have done so far. Throws: usage_error after a move.
-  invoker_stats stats() const { return checked().pool.stats(); }
+  invoker_stats stats() const { return checked().pool->stats(); }
 
  private:
   /// What stays where it is when the invoker is moved: the workers have inherited its address.
@@ -93,18 +91,18 @@ template <class Model, class Fn, bool NeedsCodecs = true> class invoker {
         : model(std::forward<Model>(m))
         , fn(std::move(f))
         , work{std::addressof(model), &fn}
-        , pool(std::move(o), NeedsCodecs, &work) {}
+        , pool(front::make_worker_pool(std::move(o), NeedsCodecs, &work)) {}
     ~core() { shut_down(); }
 
     void shut_down() noexcept {
-      pool.close_map();
-      pool.shut_down();
+      pool->close_map();
+      pool->shut_down();
     }
 
     Model model;
     Fn fn;
     work_type work;
-    front::worker_pool pool;
+    const std::unique_ptr<front::worker_pool> pool;
   };
 
   template <class Range> static consteval auto result_of() {
@@ -136,48 +134,47 @@ template <class Model, class Fn, bool NeedsCodecs = true> class invoker {
 
   template <class R, class View> std::unique_ptr<backends::result_stream<R>> start(View view, bool in_order) {
     using argument = std::ranges::range_value_t<View>;
-    core& the = checked();
-    the.pool.require_idle();
-    return make_stream<R, argument>(the, std::move(view), the.pool.make_stream_options(in_order));
+    if constexpr (backends::task_function<Fn, model_type, argument>) { // else result_of has said it
+      core& the = checked();
+      the.pool->require_idle();
+      return make_stream<R, argument>(the, std::move(view), the.pool->make_stream_options(in_order));
+    } else {
+      return nullptr;
+    }
   }
 
   template <class R, class Arg, class View>
   static std::unique_ptr<backends::result_stream<R>> make_stream(core& the, View view,
                                                                  backends::stream_options options) {
+    using element = std::ranges::range_reference_t<View>;
     if constexpr (NeedsCodecs) {
       wire::require_codable_argument<Arg>();
       wire::require_codable_result<R>();
-      if (the.pool.where() == execution::processes) {
-        using backend = backends::process_backend<work_type, Arg>;
-        return stream_on<backend, R>(std::move(view), std::move(options), [&the] {
-          return std::make_unique<backend>(the.pool.supervisor(), the.pool.options().seed);
-        });
-      }
     }
-    if constexpr (std::copy_constructible<Fn>) {
-      if (the.pool.where() == execution::threads) {
-        using backend = backends::thread_backend<work_type, Arg>;
-        return stream_on<backend, R>(std::move(view), std::move(options), [&the] {
-          return std::make_unique<backend>(the.work, the.pool.options().seed, the.pool.n_workers(),
-                                           the.pool.child_threads(), the.pool.options().worker_init, the.pool.places());
-        });
-      }
-    } else if (the.pool.where() == execution::threads) {
-      throw usage_error("execution::threads gives each thread a copy of the function, and this one cannot be copied; "
-                        "use execution::processes or execution::sequential");
+    if constexpr (!std::copy_constructible<Fn>) {
+      if (the.pool->where() == execution::threads)
+        throw usage_error("execution::threads gives each thread a copy of the function, and this one cannot be copied; "
+                          "use execution::processes or execution::sequential");
     }
-    using backend = backends::sequential_backend<work_type, Arg>;
-    return stream_on<backend, R>(std::move(view), std::move(options), [&the] {
-      the.pool.initialise_in_place();
-      return std::make_unique<backend>(the.work, the.pool.options().seed, the.pool.budget());
-    });
+    return std::make_unique<backends::map_stream<View, R>>(std::move(view), std::move(options),
+                                                           [&the] { return make_backend<R, Arg, element>(the); });
   }
 
-  template <class Backend, class R, class View, class Make>
-  static std::unique_ptr<backends::result_stream<R>> stream_on(View view, backends::stream_options options, Make make) {
-    static_assert(backends::backend<Backend, std::ranges::range_value_t<View>, R>);
-    return std::make_unique<backends::map_stream<View, Backend, R, Make>>(std::move(view), std::move(options),
-                                                                          std::move(make));
+  template <class R, class Arg, class Element>
+  static std::unique_ptr<backends::backend<Element, R>> make_backend(core& the) {
+    front::worker_pool& pool = *the.pool;
+    if constexpr (NeedsCodecs) {
+      if (pool.where() == execution::processes)
+        return std::make_unique<backends::process_backend<work_type, Arg, Element>>(pool.processes(), pool.seed());
+    }
+    if constexpr (std::copy_constructible<Fn>) {
+      if (pool.where() == execution::threads)
+        return std::make_unique<backends::thread_backend<work_type, Arg, Element>>(
+            the.work, pool.seed(), pool.n_workers(),
+            [&pool](backends::crew_work work) { return pool.make_crew(std::move(work)); });
+    }
+    return std::make_unique<backends::sequential_backend<work_type, Arg, Element>>(the.work, pool.seed(),
+                                                                                   pool.settle_in_place());
   }
 
   std::unique_ptr<core> core_;

@@ -1,79 +1,24 @@
 // lk-parallel | SPDX-License-Identifier: MIT
 #pragma once
 
-#include <pthread.h>
 #include <signal.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
-#include <cerrno>
-#include <cstdint>
 #include <initializer_list>
-#include <mutex>
 #include <stop_token>
-#include <thread>
 
-#include <lk/parallel/base/posix.hpp>
-#include <lk/parallel/config/thread_names.hpp>
+#include <lk/parallel/base/linkage.hpp>
 
 // Ctrl-C as a stop token: for programs whose main job is a map that should end in good order.
 
 namespace lk::parallel {
 
-namespace front {
-
-/// The signal handler may do next to nothing (signal-safety(7)), so it writes to an eventfd, and a thread that waits
-/// there requests the stop. Never destroyed: a signal may come at any time.
-class signal_stop {
- public:
-  static signal_stop& instance() {
-    static signal_stop& only = *new signal_stop;
-    return only;
-  }
-
-  std::stop_token watch(std::initializer_list<int> signals) {
-    if (source_.stop_requested()) return source_.get_token(); // a second signal keeps its default action
-    for (const int signal : signals) {
-      struct sigaction action {};
-      action.sa_handler = &on_signal;
-      action.sa_flags = static_cast<int>(SA_RESETHAND | SA_RESTART); // the second one has its default action
-      ::sigemptyset(&action.sa_mask);
-      base::check("sigaction", "give the numbers of signals that can be handled",
-                  [&] { return ::sigaction(signal, &action, nullptr); });
-    }
-    return source_.get_token();
-  }
-
- private:
-  signal_stop() : fd_(base::check("eventfd", base::remedy_for_descriptors, [] { return ::eventfd(0, EFD_CLOEXEC); })) {
-    event_fd = fd_.get();
-    const base::signals_blocked inherited;
-    std::thread([this] {
-      ::pthread_setname_np(::pthread_self(), config::signal_thread_name);
-      std::uint64_t count = 0;
-      if (base::retry_eintr([&] { return ::read(event_fd, &count, sizeof count); }) > 0) source_.request_stop();
-    }).detach();
-  }
-
-  static void on_signal(int) {
-    const int interrupted_errno = errno;
-    const std::uint64_t one = 1;
-    [[maybe_unused]] const auto n = ::write(event_fd, &one, sizeof one);
-    errno = interrupted_errno;
-  }
-
-  inline static int event_fd = -1; // set once, before any handler is installed
-  base::unique_fd fd_;
-  std::stop_source source_;
-};
-
-} // namespace front
-
 /// A token that is stopped by the first of these signals; the second one has its default action, so that an impatient
 /// user gets through. For invoker_options::stop. Threads: safe. Throws: resource_error.
 /// The handlers stay for the rest of the process's life, as does one waiting thread.
-inline std::stop_token stop_on_signals(std::initializer_list<int> signals = {SIGINT, SIGTERM}) {
-  return front::signal_stop::instance().watch(signals);
-}
+LK_PARALLEL_FUNCTION std::stop_token stop_on_signals(std::initializer_list<int> signals = {SIGINT, SIGTERM});
 
 } // namespace lk::parallel
+
+#ifndef LK_PARALLEL_COMPILED
+#include <lk/parallel/signal_stop.hpp>
+#endif

@@ -2,9 +2,12 @@
 #pragma once
 
 #include <atomic>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <exception>
+#include <memory>
 #include <span>
 #include <type_traits>
 #include <utility>
@@ -14,13 +17,11 @@
 #include <lk/parallel/backends/task_context.hpp>
 #include <lk/parallel/backends/work.hpp>
 #include <lk/parallel/base/deadline.hpp>
-#include <lk/parallel/process/result_sender.hpp>
-#include <lk/parallel/process/supervisor.hpp>
-#include <lk/parallel/process/worker_spec.hpp>
-#include <lk/parallel/report/progress_relay.hpp>
+#include <lk/parallel/process/pool.hpp>
+#include <lk/parallel/process/running_task.hpp>
 #include <lk/parallel/wire/argument_codec.hpp>
 #include <lk/parallel/wire/codec.hpp>
-#include <lk/parallel/wire/failure.hpp>
+#include <lk/parallel/wire/error_of_task.hpp>
 #include <lk/parallel/wire/frame.hpp>
 
 // The thin typed layer over the process room: encodes arguments into the workers' rings, decodes results out of them,
@@ -36,109 +37,148 @@ template <class Work, class Arg> void run_in_worker(void* state, process::runnin
   task_context context(task.index, task.seed, task.attempt, task.worker, {task.first_live_ticket, task.ticket});
   task.stage = task_stage::call;
   auto value = static_cast<Work*>(state)->template call<Arg>(wire::argument_codec<Arg>::pass(stored), context);
-  report::progress_relay::flush();
   task.stage = task_stage::encode_result;
   wire::writer& out = task.sender->begin();
   if constexpr (!std::is_void_v<result>) wire::encode(value, out);
 }
 
-/// One map on a pool of worker processes. Lifetime: the supervisor outlives it.
-template <class Work, class Arg> class process_backend {
+/// One map on a pool of worker processes. Lifetime: the pool outlives it.
+template <class Work, class Arg, class Element>
+class process_backend final
+    : public backend<Element, function_result_t<typename Work::function_type, typename Work::model_type, Arg>> {
  public:
   using result = function_result_t<typename Work::function_type, typename Work::model_type, Arg>;
 
   /// Throws: worker_lost where the pool has died.
-  process_backend(process::supervisor& pool, std::uint64_t seed) : pool_(pool) {
-    pool_.begin_map(&run_in_worker<Work, Arg>, seed, wire::short_argument<Arg> ? sizeof(Arg) : 0);
+  process_backend(process::pool& pool, std::uint64_t seed) : pool_(pool) {
+    pool_.begin_map({.entry = &run_in_worker<Work, Arg>,
+                     .seed = seed,
+                     .argument_bytes = wire::short_argument<Arg> ? sizeof(Arg) : 0,
+                     .result_bytes = bytes_of_plain_result()});
   }
 
-  bool has_room() { return pool_.has_room(); }
+  std::size_t room() override { return run_.n_left > 0 ? run_.n_left : std::size_t{pool_.has_room()}; }
 
-  void submit(const Arg& arg) {
+  void submit(Element element) override {
+    const Arg& arg = element;
     if constexpr (wire::short_argument<Arg>)
-      pool_.submit_plain(arg);
+      submit_in_run(arg);
     else
       submit_encoded(arg);
   }
 
-  template <class Sink> void poll(Sink& sink) {
+  void poll(result_buffer<result>& results) override {
+    close_run();
     if (!unsent_.empty())
       for (auto& [index, error] : std::exchange(unsent_, {}))
-        sink.on_done(index, outcome<result>::failed(std::move(error)), 0);
-    receiver<Sink> receives(sink);
+        results.on_done(index, outcome<result>::failed(std::move(error)), 0);
+    receiver receives(results);
     pool_.pump(receives);
   }
 
-  void wait(const base::deadline& limit) {
+  void wait(const base::deadline& limit) override {
+    close_run();
     if (unsent_.empty()) pool_.wait(interrupted_, limit);
     interrupted_.store(false, std::memory_order_relaxed);
   }
 
-  void interrupt() {
+  void interrupt() override {
     interrupted_.store(true, std::memory_order_relaxed);
-    pool_.bell().ring();
+    pool_.wake();
   }
 
-  std::size_t n_running() const { return pool_.tasks().n_running(); }
-  void end() { pool_.abandon_map(); }
+  std::size_t n_running() const override { return pool_.n_running(); }
+  void end() override {
+    close_run();
+    pool_.abandon_map();
+  }
 
-  void flush() { pool_.flush(); }
+  void flush() override {
+    close_run();
+    pool_.flush();
+  }
 
  private:
+  /// 0: they are none.
+  static constexpr std::size_t bytes_of_plain_result() {
+    if constexpr (wire::plain_bytes<result>) {
+      static_assert(sizeof(result) <= process::most_plain_bytes);
+      return sizeof(result);
+    } else {
+      return 0;
+    }
+  }
+
+  /// One short argument is a copy and two numbers; the pool hears of many together.
+  void submit_in_run(const Arg& arg) {
+    if (run_.n_left == 0) run_ = pool_.open_run();
+    std::memcpy(run_.next, std::addressof(arg), sizeof(Arg));
+    run_.next += sizeof(Arg);
+    ++n_in_run_;
+    if (--run_.n_left == 0) close_run();
+  }
+
+  void close_run() {
+    run_ = {};
+    if (n_in_run_ > 0) pool_.close_run(std::exchange(n_in_run_, 0));
+  }
+
   void submit_encoded(const Arg& arg) {
     const std::size_t index = next_index_++;
     try {
       pool_.submit([&](wire::writer& out) { wire::argument_codec<Arg>::encode(arg, out); });
     } catch (...) {
-      const auto thrown = wire::describe(std::current_exception());
-      unsent_.emplace_back(index, error_of_task(thrown, index, -1, task_stage::encode_argument));
+      unsent_.emplace_back(index,
+                           wire::error_of_task(std::current_exception(), index, -1, task_stage::encode_argument));
     }
   }
 
-  /// Tells the pool that results are values of a T and nothing else.
-  template <class T> struct takes_flat_results { using flat_result = T; };
-  struct takes_messages {};
-
-  /// Makes outcomes of what the pool takes in. Knows the type of its sink, so that nothing on the way is virtual.
-  template <class Sink>
-  class receiver final
-      : public process::answer_sink,
-        public std::conditional_t<wire::plain_bytes<result>, takes_flat_results<result>, takes_messages> {
+  /// Makes outcomes of what the pool takes in.
+  class receiver final : public process::answer_sink {
    public:
-    explicit receiver(Sink& sink) : sink_(sink) {}
+    explicit receiver(result_buffer<result>& results) : results_(results) {}
 
-    [[gnu::always_inline]] void on_result(std::uint64_t index, int worker, const wire::message& message) override {
+    void on_result(std::uint64_t index, int worker, const wire::message& message) override {
       bool is_decoded = false;
       std::exception_ptr error;
       try {
         auto value = decode(message.bytes);
         is_decoded = true;
         message.require_intact();
-        return sink_.on_value(index, std::move(value), message.bytes.size());
+        return results_.on_value(index, std::move(value), message.bytes.size());
       } catch (...) {
         if (is_decoded) throw;
-        error = error_of_task(std::current_exception(), index, worker, task_stage::decode_result);
+        error = wire::error_of_task(std::current_exception(), index, worker, task_stage::decode_result);
       }
       message.require_intact();
-      sink_.on_done(index, outcome<result>::failed(std::move(error)), message.bytes.size());
+      results_.on_done(index, outcome<result>::failed(std::move(error)), message.bytes.size());
     }
-    template <class Value> [[gnu::always_inline]] void on_flat_result(std::uint64_t index, const Value& value) {
-      sink_.on_value(index, result_value<result>(value), sizeof value);
+    void on_plain_results(std::uint64_t first, std::size_t n, const std::byte* results) override {
+      if constexpr (bytes_of_plain_result() != 0) {
+        for (std::size_t i = 0; i < n; ++i, results += sizeof(result))
+          results_.on_value(first + i, value_of(results), sizeof(result));
+      }
     }
-    void on_failure(std::uint64_t index, int worker, task_stage stage, const wire::failure& what) override {
-      sink_.on_done(index, outcome<result>::failed(error_of_task(what, index, worker, stage)), 0);
+    void on_error(std::uint64_t index, std::exception_ptr what) override {
+      results_.on_done(index, outcome<result>::failed(std::move(what)), 0);
     }
-    void on_loss(std::uint64_t index, std::exception_ptr what) override {
-      sink_.on_done(index, outcome<result>::failed(std::move(what)), 0);
-    }
-    bool has_enough() const override { return sink_.has_enough(); }
-    bool takes_in_order() const override { return sink_.takes_in_order(); }
+    bool has_enough() const override { return results_.has_enough(); }
+    bool takes_in_order() const override { return results_.takes_in_order(); }
 
    private:
-    Sink& sink_;
+    result_buffer<result>& results_;
   };
 
-  [[gnu::always_inline]] static result_value<result> decode(std::span<const std::byte> encoded) {
+  /// A result need not have a default constructor.
+  static result_value<result> value_of(const std::byte* bytes) {
+    struct alignas(result_value<result>) raw {
+      std::byte bytes[sizeof(result_value<result>)];
+    } copy;
+    std::memcpy(copy.bytes, bytes, sizeof copy.bytes);
+    return std::bit_cast<result_value<result>>(copy);
+  }
+
+  static result_value<result> decode(std::span<const std::byte> encoded) {
     wire::reader in(encoded);
     if constexpr (std::is_void_v<result>) {
       in.expect_end();
@@ -150,7 +190,9 @@ template <class Work, class Arg> class process_backend {
     }
   }
 
-  process::supervisor& pool_;
+  process::pool& pool_;
+  process::argument_run run_{};
+  std::size_t n_in_run_ = 0; ///< arguments that are written and not submitted
   std::size_t next_index_ = 0;
   std::vector<std::pair<std::size_t, std::exception_ptr>> unsent_;
   std::atomic<bool> interrupted_{false};

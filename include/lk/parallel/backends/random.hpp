@@ -4,7 +4,6 @@
 #include <bit>
 #include <cstdint>
 #include <limits>
-#include <random>
 
 // The random stream of a task: a function of the map's seed and the task's index only, so that results do not depend on
 // which worker runs a task, or when, or how often. Public as the type behind task_context::rng().
@@ -58,6 +57,5 @@ class task_rng {
 
   std::uint64_t state_[4] = {};
 };
-static_assert(std::uniform_random_bit_generator<task_rng>);
 
 } // namespace lk::parallel

@@ -8,38 +8,38 @@
 #include <utility>
 
 #include <lk/parallel/backends/backend.hpp>
+#include <lk/parallel/backends/in_process.hpp>
 #include <lk/parallel/backends/task_context.hpp>
 #include <lk/parallel/backends/work.hpp>
 #include <lk/parallel/base/deadline.hpp>
 #include <lk/parallel/threads/task_scope.hpp>
-#include <lk/parallel/threads/thread_budget.hpp>
+#include <lk/parallel/wire/error_of_task.hpp>
 
 // Runs each task in the consumer's thread, at the moment its result is asked for.
 
 namespace lk::parallel::backends {
 
 /// Lifetime: work and budget outlive it. Without a budget (inside a task) it runs under the one already in force.
-template <class Work, class Arg> class sequential_backend {
+template <class Work, class Arg, class Element>
+class sequential_backend final
+    : public backend<Element, function_result_t<typename Work::function_type, typename Work::model_type, Arg>> {
  public:
   using result = function_result_t<typename Work::function_type, typename Work::model_type, Arg>;
 
-  sequential_backend(Work work, std::uint64_t seed, threads::thread_budget* budget)
-      : work_(work)
-      , seed_(seed)
-      , budget_(budget) {}
+  sequential_backend(Work work, std::uint64_t seed, task_budget* budget) : work_(work), seed_(seed), budget_(budget) {}
 
-  bool has_room() const { return !pending_; }
-  void flush() {}
-  void submit(Arg arg) { pending_.emplace(std::move(arg)); }
-  void wait(const base::deadline&) {}
-  void interrupt() { first_live_.store(UINT64_MAX, std::memory_order_relaxed); }
-  std::size_t n_running() const { return pending_ ? 1 : 0; }
-  void end() {
+  std::size_t room() override { return pending_ ? 0 : 1; }
+  void flush() override {}
+  void submit(Element element) override { pending_.emplace(std::forward<Element>(element)); }
+  void wait(const base::deadline&) override {}
+  void interrupt() override { first_live_.store(UINT64_MAX, std::memory_order_relaxed); }
+  std::size_t n_running() const override { return pending_ ? 1 : 0; }
+  void end() override {
     pending_.reset();
     if (budget_) budget_->rest();
   }
 
-  void poll(completion_sink<result>& sink) {
+  void poll(result_buffer<result>& results) override {
     if (!pending_) return;
     Arg arg = std::move(*pending_);
     pending_.reset();
@@ -49,7 +49,7 @@ template <class Work, class Arg> class sequential_backend {
       budget_->run([&] { done.emplace(run(index, std::move(arg))); });
     else
       done.emplace(run(index, std::move(arg)));
-    sink.on_done(index, std::move(*done), 0);
+    results.on_done(index, std::move(*done), 0);
   }
 
  private:
@@ -59,13 +59,13 @@ template <class Work, class Arg> class sequential_backend {
     try {
       return outcome<result>(work_.template call<Arg>(std::move(arg), context));
     } catch (...) {
-      return outcome<result>::failed(error_of_task(std::current_exception(), index, 0, task_stage::call));
+      return outcome<result>::failed(wire::error_of_task(std::current_exception(), index, 0, task_stage::call));
     }
   }
 
   Work work_;
   std::uint64_t seed_;
-  threads::thread_budget* budget_;
+  task_budget* budget_;
   std::optional<Arg> pending_;
   std::size_t next_index_ = 0;
   std::atomic<std::uint64_t> first_live_{0};

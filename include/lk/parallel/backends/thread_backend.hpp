@@ -9,74 +9,60 @@
 #include <cstdint>
 #include <deque>
 #include <exception>
-#include <functional>
+#include <memory>
 #include <mutex>
 #include <optional>
-#include <string>
-#include <system_error>
-#include <thread>
 #include <utility>
 #include <vector>
 
 #include <lk/parallel/backends/backend.hpp>
+#include <lk/parallel/backends/in_process.hpp>
 #include <lk/parallel/backends/task_context.hpp>
 #include <lk/parallel/backends/work.hpp>
-#include <lk/parallel/base/affinity.hpp>
 #include <lk/parallel/base/deadline.hpp>
-#include <lk/parallel/base/error.hpp>
-#include <lk/parallel/base/posix.hpp>
 #include <lk/parallel/base/queue_depth.hpp>
-#include <lk/parallel/config/placement.hpp>
-#include <lk/parallel/process/loss.hpp>
-#include <lk/parallel/threads/backend_pools.hpp>
-#include <lk/parallel/threads/thread_budget.hpp>
+#include <lk/parallel/wire/error_of_task.hpp>
 
 // Runs tasks on threads of its own that live as long as the map, each with its own copy of the function. Nothing is
-// encoded. Threads that end with the map leave oneTBB free to be quiesced when somebody forks.
+// encoded. Where the threads come from is not its business.
 
 namespace lk::parallel::backends {
 
-template <class Work, class Arg> class thread_backend {
+template <class Work, class Arg, class Element>
+class thread_backend final
+    : public backend<Element, function_result_t<typename Work::function_type, typename Work::model_type, Arg>> {
  public:
   using function = typename Work::function_type;
   using result = function_result_t<function, typename Work::model_type, Arg>;
 
-  /// Each thread takes its place first of all, if there are places. Throws: resource_error where a thread cannot be
-  /// made.
-  thread_backend(Work work, std::uint64_t seed, int n_threads, int child_threads, std::function<void(int)> worker_init,
-                 std::vector<config::worker_place> places = {})
+  /// Throws: resource_error where a thread cannot be made; what copying the function throws.
+  thread_backend(Work work, std::uint64_t seed, int n_threads, const make_crew& engage)
       : model_(work.model)
       , seed_(seed)
-      , n_threads_(static_cast<std::size_t>(n_threads))
-      , child_threads_(child_threads)
-      , worker_init_(std::move(worker_init))
-      , places_(std::move(places))
-      , finished_by_(n_threads_) {
+      , n_threads_(static_cast<std::size_t>(n_threads)) {
+    for (int worker = 0; worker < n_threads; ++worker) desks_.push_back(std::make_unique<desk>(*work.fn));
+    crew_ = engage({.live = [this](int worker) { run_tasks(worker); },
+                    .give_up = [this](std::exception_ptr lost) { give_up(std::move(lost)); }});
     try {
-      for (int worker = 0; worker < n_threads; ++worker)
-        threads_.emplace_back([this, worker, fn = *work.fn]() mutable { live(worker, fn); });
-    } catch (const std::system_error& no_thread) {
-      end(); // those that were made wait for work
-      throw resource_error("pthread_create", no_thread.code().value(), base::remedy_for_processes);
+      crew_->start();
     } catch (...) {
-      end();
+      end(); // those that were made wait for work
       throw;
     }
   }
-  ~thread_backend() { end(); }
+  ~thread_backend() override { end(); }
   thread_backend(const thread_backend&) = delete;
   thread_backend& operator=(const thread_backend&) = delete;
 
-  bool has_room() {
+  std::size_t room() override {
     const std::size_t held = n_submitted_ - n_handed_over_;
-    if (held < room_) return true;
     const std::lock_guard lock(mutex_);
-    room_ = depth_.get() * n_threads_;
-    return held < room_;
+    return std::max(held, depth_.get() * n_threads_) - held;
   }
 
   /// The task is with the threads at once: the source may wait for it.
-  void submit(Arg arg) {
+  void submit(Element element) override {
+    Arg arg(std::forward<Element>(element)); // under no lock: it is the user's code
     bool is_any_idle = false;
     {
       const std::lock_guard lock(mutex_);
@@ -86,25 +72,25 @@ template <class Work, class Arg> class thread_backend {
     ++n_submitted_;
     if (is_any_idle) work_there_.notify_one();
   }
-  void flush() {}
+  void flush() override {}
 
-  void poll(completion_sink<result>& sink) {
+  void poll(result_buffer<result>& results) override {
     if (has_failed_.load(std::memory_order_relaxed)) {
       const std::lock_guard lock(mutex_);
-      process::throw_init_failed(init_failure_->first, init_failure_->second);
+      std::rethrow_exception(failure_);
     }
-    for (outbox& one : finished_by_) {
-      if (one.n.load(std::memory_order_relaxed) == 0) continue;
-      one.swap(handed_over_);
+    for (const auto& one : desks_) {
+      if (one->n.load(std::memory_order_relaxed) == 0) continue;
+      one->swap(handed_over_);
       n_handed_over_ += handed_over_.size();
-      for (auto& [index, what] : handed_over_) sink.on_done(index, std::move(what), 0);
+      for (auto& [index, what] : handed_over_) results.on_done(index, std::move(what), 0);
       handed_over_.clear();
     }
   }
 
   /// For a moment until a thread has done half of what it has, so that the consumer is not woken for each result; then
   /// until any thread has done anything.
-  void wait(const base::deadline& limit) {
+  void wait(const base::deadline& limit) override {
     constexpr auto moment = std::chrono::milliseconds(1);
     const std::size_t half = (n_submitted_ - n_handed_over_) / 2 / n_threads_;
     std::unique_lock lock(mutex_);
@@ -116,7 +102,7 @@ template <class Work, class Arg> class thread_backend {
     interrupted_ = false;
   }
 
-  void interrupt() {
+  void interrupt() override {
     {
       const std::lock_guard lock(mutex_);
       interrupted_ = true;
@@ -124,10 +110,10 @@ template <class Work, class Arg> class thread_backend {
     result_there_.notify_one();
   }
 
-  std::size_t n_running() const { return n_running_.load(std::memory_order_relaxed); }
+  std::size_t n_running() const override { return n_running_.load(std::memory_order_relaxed); }
 
   /// Blocks: until the tasks that run have ended; they see stop_requested().
-  void end() {
+  void end() override {
     {
       const std::lock_guard lock(mutex_);
       ending_ = true;
@@ -135,7 +121,7 @@ template <class Work, class Arg> class thread_backend {
     }
     first_live_.store(UINT64_MAX, std::memory_order_relaxed);
     work_there_.notify_all();
-    threads_.clear();
+    crew_.reset();
   }
 
  private:
@@ -147,10 +133,13 @@ template <class Work, class Arg> class thread_backend {
   /// What may be the index and the outcome of each. A deque: growing moves no result, which may throw.
   using outcomes = std::deque<std::pair<std::size_t, outcome<result>>>;
 
-  /// What one thread has done and the consumer has not taken. Each has its own, so that threads with small tasks do not
-  /// stand in each other's way.
-  class alignas(64) outbox {
+  /// What one thread has of its own, so that threads with small tasks do not stand in each other's way: its copy of the
+  /// function, and what it has done and the consumer has not taken.
+  class alignas(64) desk {
    public:
+    explicit desk(const function& copied) : fn(copied) {}
+
+    function fn;
     std::atomic<std::size_t> n{0}; ///< a hint
 
     std::size_t put(std::size_t index, outcome<result>&& what) {
@@ -174,13 +163,13 @@ template <class Work, class Arg> class thread_backend {
     outcomes all_;
   };
 
-  /// Until a thread has done as many tasks as wanted. A thread puts a result under its outbox's lock and looks at
+  /// Until a thread has done as many tasks as wanted. A thread puts a result under its desk's lock and looks at
   /// wanted_ afterwards; here wanted_ is set before those locks are taken. So one of the two sees the other.
   void sleep(std::unique_lock<std::mutex>& lock, std::size_t wanted, std::optional<std::chrono::nanoseconds> limit) {
     const auto is_awaited = [&] {
       wanted_.store(wanted, std::memory_order_relaxed); // each time: a thread that comes late may have taken it back
-      return interrupted_ || init_failure_ ||
-             std::any_of(finished_by_.begin(), finished_by_.end(), [&](outbox& one) { return one.size() >= wanted; });
+      return interrupted_ || failure_ ||
+             std::any_of(desks_.begin(), desks_.end(), [&](const auto& one) { return one->size() >= wanted; });
     };
     if (limit)
       result_there_.wait_for(lock, *limit, is_awaited);
@@ -189,49 +178,18 @@ template <class Work, class Arg> class thread_backend {
     wanted_.store(nothing, std::memory_order_relaxed);
   }
 
-  void live(int worker, function& fn) {
-    try {
-      threads::thread_budget budget(child_threads_, true, backends_, settle(worker));
-      budget.run([&] {
-        if (initialise(worker)) run_tasks(worker, fn);
-      });
-    } catch (...) {
-      give_up(worker, std::current_exception());
-    }
-  }
-
-  /// Binds this thread, which ends with the map; hands back what its oneTBB helpers are to be bound to. Those return to
-  /// the mask that the consumer had: they live on.
-  threads::slot_cpus settle(int worker) const {
-    if (places_.empty()) return {};
-    const config::worker_place& place = places_[static_cast<std::size_t>(worker)];
-    base::cpu_list everywhere = base::affinity_of(0); // this thread has it from the one that made it
-    config::take_place(place);
-    return {place.threads, std::move(everywhere)};
-  }
-
-  bool initialise(int worker) {
-    try {
-      if (worker_init_) worker_init_(worker);
-      return true;
-    } catch (...) {
-      give_up(worker, std::current_exception());
-      return false;
-    }
-  }
-
   /// This worker cannot go on, and so the map cannot.
-  void give_up(int worker, std::exception_ptr why) {
-    const auto what = wire::describe(std::move(why));
+  void give_up(std::exception_ptr lost) {
     {
       const std::lock_guard lock(mutex_);
-      init_failure_.emplace(worker, what.type_name + ": " + what.message);
+      failure_ = std::move(lost);
       has_failed_.store(true, std::memory_order_relaxed);
     }
     result_there_.notify_one();
   }
 
-  void run_tasks(int worker, function& fn) {
+  void run_tasks(int worker) {
+    function& fn = desks_[static_cast<std::size_t>(worker)]->fn;
     std::vector<task> batch;
     while (take(batch)) {
       n_running_.fetch_add(1, std::memory_order_relaxed);
@@ -271,7 +229,8 @@ template <class Work, class Arg> class thread_backend {
       return outcome<result>(
           work<typename Work::model_type, function>{model_, &fn}.template call<Arg>(std::move(next.arg), context));
     } catch (...) {
-      return outcome<result>::failed(error_of_task(std::current_exception(), next.index, worker, task_stage::call));
+      return outcome<result>::failed(
+          wire::error_of_task(std::current_exception(), next.index, worker, task_stage::call));
     }
   }
 
@@ -280,13 +239,14 @@ template <class Work, class Arg> class thread_backend {
     try {
       deliver(worker, next.index, run(worker, fn, next));
     } catch (...) { // moving the result threw
-      deliver(worker, next.index,
-              outcome<result>::failed(error_of_task(std::current_exception(), next.index, worker, task_stage::call)));
+      deliver(
+          worker, next.index,
+          outcome<result>::failed(wire::error_of_task(std::current_exception(), next.index, worker, task_stage::call)));
     }
   }
 
   void deliver(int worker, std::size_t index, outcome<result>&& what) {
-    const std::size_t n = finished_by_[static_cast<std::size_t>(worker)].put(index, std::move(what));
+    const std::size_t n = desks_[static_cast<std::size_t>(worker)]->put(index, std::move(what));
     if (n < wanted_.load(std::memory_order_relaxed)) return;
     {
       const std::lock_guard lock(mutex_);                // the consumer has gone to sleep by now
@@ -298,31 +258,26 @@ template <class Work, class Arg> class thread_backend {
   const typename Work::model_type* model_;
   std::uint64_t seed_;
   std::size_t n_threads_;
-  int child_threads_;
-  std::function<void(int)> worker_init_;
-  std::vector<config::worker_place> places_;
-  const threads::backend_pools backends_ = threads::backend_pools::find(); // on the consumer's thread, once for all
 
   std::mutex mutex_; // guards what follows, up to the blank line
   std::condition_variable work_there_, result_there_;
   std::deque<task> queue_;
   std::size_t n_idle_ = 0; ///< threads that wait for work
-  std::optional<std::pair<int, std::string>> init_failure_;
+  std::exception_ptr failure_;
   base::queue_depth depth_;
   bool ending_ = false;
   bool interrupted_ = false;
 
   static constexpr std::size_t nothing = SIZE_MAX;
-  std::atomic<std::size_t> wanted_{nothing}; ///< by a consumer that sleeps: results in one outbox
-  std::atomic<bool> has_failed_{false};      ///< there is an init_failure_
-  std::vector<outbox> finished_by_;
+  std::atomic<std::size_t> wanted_{nothing}; ///< by a consumer that sleeps: results on one desk
+  std::atomic<bool> has_failed_{false};      ///< there is a failure_
+  std::vector<std::unique_ptr<desk>> desks_;
 
-  outcomes handed_over_; // the consumer's own, as the next three
+  outcomes handed_over_; // the consumer's own, as the next two
   std::size_t n_submitted_ = 0, n_handed_over_ = 0;
-  std::size_t room_ = 0;
   std::atomic<std::size_t> n_running_{0};
   std::atomic<std::uint64_t> first_live_{0};
-  std::vector<std::jthread> threads_; // last: joined before the rest is destroyed
+  std::unique_ptr<crew> crew_; // last: joined before the rest is destroyed
 };
 
 } // namespace lk::parallel::backends

@@ -8,34 +8,12 @@
 #include <vector>
 
 #include <lk/parallel/config/config.hpp>
-#include <lk/parallel/config/machine.hpp>
-#include <lk/parallel/config/system_facts.hpp>
+#include <lk/parallel/config/facts.hpp>
 
 // From facts to what a person should know before a job runs for a night: pure functions, one for each subject. The
 // front's diagnose() hands them what it has read.
 
-namespace lk::parallel {
-
-/// How bad a finding is.
-enum class severity {
-  note,    ///< good to know; nothing is wrong
-  warning, ///< costs speed or memory, or may end the job
-};
-
-/// The word for it: "note", "warning".
-constexpr const char* to_string(severity level) noexcept { return level == severity::warning ? "warning" : "note"; }
-
-/// Something that diagnose() has found, and what to do about it.
-struct finding {
-  severity level = severity::note; ///< how bad it is
-  std::string topic;               ///< a short name that stays the same, "overcommit"
-  std::string what;                ///< what was found
-  std::string advice;              ///< what to do about it, one sentence
-
-  friend bool operator==(const finding&, const finding&) = default;
-};
-
-namespace config {
+namespace lk::parallel::config {
 
 using findings = std::vector<finding>;
 
@@ -224,6 +202,4 @@ inline void judge_devices(const system_facts& system, findings& found) {
   }
 }
 
-} // namespace config
-
-} // namespace lk::parallel
+} // namespace lk::parallel::config

@@ -12,44 +12,13 @@
 #include <vector>
 
 #include <lk/parallel/base/posix.hpp>
+#include <lk/parallel/config/facts.hpp>
 #include <lk/parallel/config/topology.hpp>
 
 // The machine as diagnose() tells of it: how many CPUs each limit leaves, and how they are built. Nothing in the
 // library is decided by it.
 
-namespace lk::parallel {
-
-/// How many CPUs there are, by each who has a say.
-struct cpu_counts {
-  int machine = 1;                  ///< online in the machine
-  std::optional<int> affinity = {}; ///< in the affinity mask, which respects cpusets; empty where it is not known
-  std::optional<int> quota = {};    ///< that the quotas of the control groups pay for, rounded up; empty: no quota
-  int effective = 1;                ///< effective_cpu_count()
-
-  friend bool operator==(const cpu_counts&, const cpu_counts&) = default;
-};
-
-/// Memory and the CPUs that are nearest to it.
-struct numa_node {
-  int number = 0;                 ///< the kernel's
-  std::uint64_t memory_bytes = 0; ///< of its own, free or not
-  int processing_units = 0;       ///< of its own
-
-  friend bool operator==(const numa_node&, const numa_node&) = default;
-};
-
-/// The whole machine, also what this process may not use. All 0 and empty where hwloc cannot read it.
-struct machine_topology {
-  std::string cpu_model;        ///< "AMD EPYC"
-  int packages = 0;             ///< sockets
-  int cores = 0;                ///< of all packages
-  int processing_units = 0;     ///< hardware threads; more than cores where these have several (SMT)
-  std::vector<numa_node> nodes; ///< in the order of their numbers
-
-  friend bool operator==(const machine_topology&, const machine_topology&) = default;
-};
-
-namespace config {
+namespace lk::parallel::config {
 
 /// The number of CPUs in a list such as "0-3,8,10-11"; nothing where it is none.
 inline std::optional<int> count_cpu_list(std::string_view list) {
@@ -121,6 +90,4 @@ inline machine_topology read_topology() {
   return describe_topology(raw);
 }
 
-} // namespace config
-
-} // namespace lk::parallel
+} // namespace lk::parallel::config

@@ -17,46 +17,13 @@
 
 #include <lk/parallel/base/posix.hpp>
 #include <lk/parallel/config/cgroup.hpp>
+#include <lk/parallel/config/facts.hpp>
 
 // What the system and this process's place in it mean for a job that forks. Only read here; findings.hpp judges. Every
 // path starts at a given root, so that the tests hand in made-up machines.
 // Source: proc(5), core(5), cgroups(7), Documentation/admin-guide/cgroup-v2.rst, mm/transhuge.rst, sysctl/vm.rst.
 
-namespace lk::parallel {
-
-/// Something that is limited. Units: of what it counts.
-struct usage {
-  std::uint64_t used = 0;  ///< now
-  std::uint64_t limit = 0; ///< at most
-
-  /// What may still be used; 0 where the limit is exceeded.
-  std::uint64_t left() const { return limit > used ? limit - used : 0; }
-  friend bool operator==(const usage&, const usage&) = default;
-};
-
-/// What of the system matters to worker processes. Empty members: not known, or no limit.
-struct system_facts {
-  bool has_proc = false;                            ///< /proc is mounted
-  std::string kernel;                               ///< its release, "6.1.0-18-amd64"
-  bool has_pidfd = false;                           ///< pidfd_open works
-  int overcommit = 0;                               ///< vm.overcommit_memory
-  std::string huge_pages;                           ///< transparent huge pages: "always", "madvise", "never"
-  std::string core_pattern;                         ///< where core files go
-  std::optional<usage> memory = {};                 ///< bytes of the memory cgroup that is closest to its limit
-  bool oom_kills_group = false;                     ///< memory.oom.group of the cgroup or of an ancestor
-  std::optional<usage> cgroup_tasks = {};           ///< pids.max: threads of the cgroup that is closest to its limit
-  std::optional<usage> user_tasks = {};             ///< RLIMIT_NPROC: threads of the user; empty where it does not bind
-  std::optional<usage> open_files = {};             ///< RLIMIT_NOFILE
-  std::optional<std::uint64_t> address_space = {};  ///< RLIMIT_AS in bytes
-  std::optional<std::uint64_t> core_file_size = {}; ///< RLIMIT_CORE in bytes
-  bool ignores_sigchld = false;                     ///< SIG_IGN, or SA_NOCLDWAIT
-  bool handles_sigchld = false;                     ///< the program has a handler
-  std::vector<std::string> devices;                 ///< device files that are open, each once
-
-  friend bool operator==(const system_facts&, const system_facts&) = default;
-};
-
-namespace config {
+namespace lk::parallel::config {
 
 /// A number, alone or followed by a blank; nothing for "max" and "unlimited".
 inline std::optional<std::uint64_t> parse_number(std::string_view text) {
@@ -210,6 +177,4 @@ inline system_facts system_facts_now() {
   return facts;
 }
 
-} // namespace config
-
-} // namespace lk::parallel
+} // namespace lk::parallel::config

@@ -6,46 +6,13 @@
 #include <utility>
 #include <vector>
 
+#include <lk/parallel/config/facts.hpp>
 #include <lk/parallel/config/system_facts.hpp>
 
 // The threads of this process by name: who else is in it. A thread that nobody has named bears the name of the one that
 // started it. Source: proc(5), "/proc/pid/task/tid/comm".
 
-namespace lk::parallel {
-
-/// Whose thread it is, by its name.
-enum class thread_owner {
-  main,    ///< the thread that the process began with
-  library, ///< lk-parallel
-  one_tbb, ///< oneTBB, met in an arena of the library
-  others,  ///< other libraries, or the program itself
-};
-
-/// The owner as people read it: "lk-parallel", "oneTBB".
-constexpr const char* to_string(thread_owner owner) noexcept {
-  switch (owner) {
-  case thread_owner::main:
-    return "main";
-  case thread_owner::library:
-    return "lk-parallel";
-  case thread_owner::one_tbb:
-    return "oneTBB";
-  case thread_owner::others:
-    break;
-  }
-  return "others";
-}
-
-/// Threads of one name.
-struct thread_group {
-  std::string name;                          ///< at most 15 characters
-  int count = 0;                             ///< how many have that name
-  thread_owner owner = thread_owner::others; ///< whose they are
-
-  friend bool operator==(const thread_group&, const thread_group&) = default;
-};
-
-namespace config {
+namespace lk::parallel::config {
 
 // Whoever starts a thread for the library, or meets one of oneTBB, names it so.
 inline constexpr const char* training_thread_name = "lk-training";
@@ -71,6 +38,4 @@ inline std::vector<thread_group> group_threads(const std::string& root) {
   return groups;
 }
 
-} // namespace config
-
-} // namespace lk::parallel
+} // namespace lk::parallel::config

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include <lk/parallel/files/crc64.hpp>
+#include <lk/parallel/files/file_checksum.hpp>
 #include <lk/parallel/files/fingerprint.hpp>
 
 // The text of a journal, made and read; nothing here touches a file.

@@ -4,17 +4,17 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
-#include <optional>
 #include <span>
-#include <string>
 #include <utility>
 
 #include <lk/parallel/base/error.hpp>
 #include <lk/parallel/process/dispatcher.hpp>
+#include <lk/parallel/process/loss.hpp>
+#include <lk/parallel/process/pool.hpp>
 #include <lk/parallel/process/worker_slot.hpp>
 #include <lk/parallel/report/library_log.hpp>
 #include <lk/parallel/report/log_replay.hpp>
-#include <lk/parallel/report/progress.hpp>
+#include <lk/parallel/report/progress_keeper.hpp>
 #include <lk/parallel/wire/cursor.hpp>
 #include <lk/parallel/wire/failure.hpp>
 #include <lk/parallel/wire/frame.hpp>
@@ -24,29 +24,12 @@
 
 namespace lk::parallel::process {
 
-/// Where answers go: called from pump(), once per task, with the task's position in its map.
-class answer_sink {
- public:
-  /// Calls message.require_intact() between decoding the result and believing it; what that throws comes out.
-  virtual void on_result(std::uint64_t index, int worker, const wire::message& message) = 0;
-  virtual void on_failure(std::uint64_t index, int worker, task_stage stage, const wire::failure& what) = 0;
-  virtual void on_loss(std::uint64_t index, std::exception_ptr what) = 0;
-  /// Whether further results had better stay on the rings for now.
-  virtual bool has_enough() const { return false; }
-  /// Whether results may wait on the rings until those of all tasks before theirs are here.
-  virtual bool takes_in_order() const { return false; }
-
- protected:
-  ~answer_sink() = default;
-};
-
 class answers {
  public:
   explicit answers(dispatcher& tasks) : tasks_(tasks) {}
 
   /// One whole message of a worker. Throws: wire_error where it cannot be true.
-  template <class Sink>
-  [[gnu::always_inline]] void take(worker_slot& slot, int worker, const wire::message& message, Sink& sink) {
+  void take(worker_slot& slot, int worker, const wire::message& message, answer_sink& sink) {
     if (message.kind != wire::frame_kind::result && !is_answer(slot, worker, message)) return;
     if (!slot.has_tasks() || static_cast<std::uint32_t>(slot.outstanding().ticket()) != message.ticket())
       throw wire_error("a worker answered a task that it was not given");
@@ -66,15 +49,17 @@ class answers {
     ++n_taken_;
   }
 
-  /// Results of a T that come next from this worker, at most `most`; fn(index, value) gets each. Returns their number.
-  /// Whatever else comes is for take(). Throws: wire_error.
-  template <class T, class Fn>
-  [[gnu::always_inline]] std::size_t take_results(worker_slot& slot, std::size_t most, Fn&& fn) {
-    const std::uint64_t first = tasks_.first_wanted();
-    const std::size_t n = slot.take_results<T>(
-        most, first, [&](std::uint64_t ticket, const T& value) { fn(tasks_.index_of(ticket), value); });
+  /// Results of so many bytes that come next from this worker, a few dozen at most. Whether there was one. Whatever
+  /// else comes is for take(). Throws: wire_error.
+  bool take_results(worker_slot& slot, std::size_t bytes_each, answer_sink& sink) {
+    constexpr std::size_t most = 64; // the sink may have enough then
+    alignas(64) std::byte results[most * most_plain_bytes];
+    const std::uint64_t ticket = slot.has_tasks() ? slot.outstanding().ticket() : 0;
+    const std::size_t n = slot.take_results(bytes_each, tasks_.first_wanted(), std::span(results, most * bytes_each));
+    if (n == 0) return false;
     n_taken_ += n;
-    return n;
+    sink.on_plain_results(tasks_.index_of(ticket), n, results);
+    return true;
   }
 
   void take_last_words(worker_slot& slot) noexcept {
@@ -90,8 +75,8 @@ class answers {
   /// Of tasks, since the pool began.
   std::uint64_t n_taken() const { return n_taken_; }
 
-  /// A worker whose worker_init threw, and what; told once.
-  std::optional<std::pair<int, std::string>> take_init_failure() { return std::exchange(init_failure_, std::nullopt); }
+  /// worker_lost for a worker whose worker_init threw; null: there is none. Told once.
+  std::exception_ptr take_init_failure() { return std::exchange(init_failure_, nullptr); }
 
  private:
   /// Whether it is about a task; what is not, is taken in here.
@@ -127,7 +112,7 @@ class answers {
       throw wire_error("a worker reported a failure in an unknown stage");
     const wire::failure what = wire::decode_failure(reader);
     message.require_intact();
-    sink.on_failure(index, worker, stage, what);
+    sink.on_error(index, wire::error_of_task(what, index, worker, stage));
   }
 
   static void tell_dropped(int worker, std::span<const std::byte> bytes) {
@@ -145,13 +130,12 @@ class answers {
 
   void remember_init_failure(int worker, std::span<const std::byte> bytes) {
     wire::reader reader(bytes);
-    const auto what = wire::decode_failure(reader);
-    init_failure_ = std::make_pair(worker, what.type_name + ": " + what.message);
+    init_failure_ = init_failed(worker, wire::decode_failure(reader));
   }
 
   dispatcher& tasks_;
   std::uint64_t n_taken_ = 0;
-  std::optional<std::pair<int, std::string>> init_failure_;
+  std::exception_ptr init_failure_;
 };
 
 } // namespace lk::parallel::process

@@ -5,13 +5,11 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <deque>
 #include <iterator>
-#include <memory>
-#include <type_traits>
 #include <utility>
 
+#include <lk/parallel/process/pool.hpp>
 #include <lk/parallel/process/worker_slot.hpp>
 #include <lk/parallel/process/worker_spec.hpp>
 #include <lk/parallel/shm/channel.hpp>
@@ -41,10 +39,9 @@ class dispatcher {
   }
 
   /// The tasks submitted from here on belong to this map and count from 0.
-  /// argument_bytes: of each, where they go by submit_plain().
-  void begin_map(task_entry entry, std::uint64_t seed, std::size_t argument_bytes = 0) {
+  void begin_map(const map_spec& map) {
     abandon_map();
-    map_ = {entry, next_ticket_, seed, argument_bytes};
+    map_ = {map.entry, next_ticket_, map.seed, map.argument_bytes};
     for (worker_slot& slot : slots_) slot.new_map(map_);
   }
 
@@ -60,33 +57,34 @@ class dispatcher {
   std::uint64_t first_wanted() const { return first_live_; }
   std::uint64_t index_of(std::uint64_t ticket) const { return ticket - map_.first_ticket; }
 
-  /// Whether submit() may be called.
-  [[gnu::always_inline]] bool has_room() {
+  /// Whether begin_task() or open_run() may be called.
+  bool has_room() {
     if (!parked_.empty()) return false;
     if (batch_left_ > 0 && target_->has_room()) return true;
     return choose_target();
   }
 
-  /// Sends one task; encode(wire::writer&) writes its argument. Requires has_room().
-  /// Throws: what encode throws; nothing was sent then, and the task's number is used up.
-  template <class Encode> void submit(Encode&& encode) {
-    const std::uint64_t ticket = next_ticket_++;
-    auto unfit = target_->tasks().send(ticket, std::forward<Encode>(encode));
+  /// As in pool, like the three below.
+  wire::writer& begin_task() {
+    ++next_ticket_;
+    return target_->tasks().begin_task();
+  }
+  void end_task() {
+    auto unfit = target_->tasks().end_task(next_ticket_ - 1);
     if (batch_left_ > 0) --batch_left_;
     if (!unfit) return;
     parked_.push_back(std::move(*unfit));
     send_parked();
   }
-
-  /// The same for an argument that is the same as its bytes. Throws: std::bad_alloc; the task's number is not used
-  /// then.
-  template <class T> [[gnu::always_inline]] void submit_plain(const T& argument) {
-    static_assert(std::is_trivially_copyable_v<T>);
-    std::byte bytes[sizeof(T)];
-    std::memcpy(bytes, std::addressof(argument), sizeof(T));
-    target_->tasks().send_in_run(next_ticket_, bytes);
-    ++next_ticket_;
-    if (batch_left_ > 0) --batch_left_;
+  argument_run open_run() {
+    argument_run run = target_->tasks().open_run(next_ticket_, target_->depth());
+    run.n_left = std::min(run.n_left, std::max<std::size_t>(batch_left_, 1));
+    return run;
+  }
+  void close_run(std::size_t n) {
+    target_->tasks().close_run(n);
+    next_ticket_ += n;
+    batch_left_ -= std::min(batch_left_, n);
   }
 
   /// Takes back tasks that a worker did not answer: those still wanted go first, in their order.
@@ -121,9 +119,8 @@ class dispatcher {
   /// Picks the worker with the fewest tasks and gives it half of what it may still take, so that the choice is not
   /// made for every small task; but no more than a part of its ring can hold the results of, or it stands still with a
   /// full ring until the results of the others, which come first, are taken.
-  [[gnu::noinline]] bool choose_target() {
+  bool choose_target() {
     batch_left_ = 0;
-    if (target_ != nullptr) target_->tasks().close_run(); // its next task has another ticket than the next one
     std::size_t fewest = SIZE_MAX;
     for (worker_slot& slot : slots_) {
       if (slot.outstanding().size() >= fewest || !slot.has_room()) continue;

@@ -12,6 +12,7 @@
 
 #include <lk/parallel/base/error.hpp>
 #include <lk/parallel/process/exit_status.hpp>
+#include <lk/parallel/wire/failure.hpp>
 
 // The sentences in which the loss of a process is told. Cold code.
 
@@ -80,9 +81,10 @@ inline constexpr const char* remedy_for_stray_writes = "look for a stray write i
                     {.kind = loss_kind::zygote});
 }
 
-[[noreturn, gnu::cold]] inline void throw_init_failed(int worker, const std::string& what_was_thrown) {
-  throw worker_lost("worker_init failed in worker " + std::to_string(worker) + ": " + what_was_thrown,
-                    {.kind = loss_kind::start_up});
+[[gnu::cold]] inline std::exception_ptr init_failed(int worker, const wire::failure& thrown) {
+  return std::make_exception_ptr(worker_lost("worker_init failed in worker " + std::to_string(worker) + ": " +
+                                                 thrown.type_name + ": " + thrown.message,
+                                             {.kind = loss_kind::start_up}));
 }
 
 [[noreturn, gnu::cold]] inline void throw_crash_loop(int deaths, const worker_end& last) {

@@ -1,13 +1,11 @@
 // lk-parallel | SPDX-License-Identifier: MIT
 #pragma once
 
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <optional>
 #include <span>
-#include <type_traits>
 
 #include <lk/parallel/base/error.hpp>
 #include <lk/parallel/process/worker_bell.hpp>
@@ -55,23 +53,21 @@ class result_reader {
     return false;
   }
 
-  /// The result of that very task, where it comes next, in one frame with the bytes of a T. Nothing where anything else
-  /// comes next, damaged frames included: next_message() says what to make of those.
-  /// Throws: wire_error where a position or length cannot be true.
-  template <class T> [[gnu::always_inline]] std::optional<T> next_result(std::uint64_t ticket) {
-    static_assert(std::is_trivially_copyable_v<T>);
-    const auto frame = ring_.peek();
-    if (!frame || frame->header.kind != result || frame->header.flags != 0 || frame->payload.size() != sizeof(T))
-      return std::nullopt;
-    struct alignas(T) raw {
-      std::byte bytes[sizeof(T)];
-    } copy;
-    std::memcpy(copy.bytes, frame->payload.data(), sizeof(T));
-    asm volatile("" : : "r"(copy.bytes) : "memory"); // from here on nobody goes back to the source
-    if (wire::seal::on(result, 0, ticket, copy.bytes).field() != frame->header.ticket || !pieces_.is_empty())
-      return std::nullopt;
-    ring_.pop();
-    return std::bit_cast<T>(copy);
+  /// Copies the results of that very task and the next ones, at most so many of so many bytes, as long as they come
+  /// next and each in one frame. Stops at anything else, damaged frames included: next_message() says what to make of
+  /// those. Returns their number. Throws: wire_error where a position or length cannot be true.
+  std::size_t next_results(std::uint64_t ticket, std::size_t most, std::size_t bytes_each, std::byte* into) {
+    if (!pieces_.is_empty()) return 0;
+    switch (bytes_each) {
+    case 4:
+      return copy_results<4>(ticket, most, bytes_each, into);
+    case 8:
+      return copy_results<8>(ticket, most, bytes_each, into);
+    case 16:
+      return copy_results<16>(ticket, most, bytes_each, into);
+    default:
+      return copy_results<any>(ticket, most, bytes_each, into);
+    }
   }
 
   /// Gives the room of everything taken so far back to the worker.
@@ -84,6 +80,28 @@ class result_reader {
 
  private:
   static constexpr std::uint16_t result = wire::code(wire::frame_kind::result);
+  static constexpr std::size_t any = 0;
+
+  /// Bytes: the number of bytes of each where that is one of the usual, so that the compiler knows it.
+  template <std::size_t Bytes>
+  std::size_t copy_results(std::uint64_t ticket, std::size_t most, std::size_t bytes_each, std::byte* into) {
+    if constexpr (Bytes != any) bytes_each = Bytes;
+    std::size_t n = 0;
+    try {
+      for (; n < most; ++n, into += bytes_each) {
+        const auto frame = ring_.peek();
+        if (!frame || frame->header.kind != result || frame->header.flags != 0 || frame->payload.size() != bytes_each)
+          break;
+        std::memcpy(into, frame->payload.data(), bytes_each);
+        asm volatile("" : : "r"(into) : "memory"); // from here on nobody goes back to the source
+        if (wire::seal::on(result, 0, ticket + n, {into, bytes_each}).field() != frame->header.ticket) break;
+        ring_.pop();
+      }
+    } catch (const wire_error&) {
+      if (n == 0) throw; // else once those before it are delivered
+    }
+    return n;
+  }
 
   [[gnu::noinline]] std::optional<std::span<const std::byte>>
   take_piece(std::uint16_t kind, std::uint16_t flags, wire::seal sealed, std::span<const std::byte> payload) {

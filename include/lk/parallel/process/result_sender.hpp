@@ -16,7 +16,9 @@
 #include <lk/parallel/base/asymmetric_fence.hpp>
 #include <lk/parallel/base/deadline.hpp>
 #include <lk/parallel/base/fault_point.hpp>
+#include <lk/parallel/process/running_task.hpp>
 #include <lk/parallel/report/outlet.hpp>
+#include <lk/parallel/report/progress_relay.hpp>
 #include <lk/parallel/shm/channel.hpp>
 #include <lk/parallel/wire/cursor.hpp>
 #include <lk/parallel/wire/frame.hpp>
@@ -29,7 +31,7 @@
 namespace lk::parallel::process {
 
 /// Threads: any thread of the worker; begin() to commit() by one at a time.
-class result_sender final : public report::outlet {
+class result_sender final : public report::outlet, public result_place {
  public:
   result_sender(const shm::channel& channel, const shm::pool_page& page, const shm::event_bell& host_bell)
       : channel_(channel)
@@ -39,8 +41,9 @@ class result_sender final : public report::outlet {
                             base::asymmetric_fence::join())
       , ring_(channel.results, channel.status->results_produced, channel.host->results_consumed) {}
 
-  /// A writer for the result of the task being run; commit() or forget() ends it. Blocks: while the ring is full.
-  wire::writer& begin() {
+  /// What the task told of progress goes first. commit() or forget() ends it. Blocks: while the ring is full.
+  wire::writer& begin() override {
+    report::progress_relay::flush();
     lock_.lock();
     tell_dropped();
     building_ = true;

@@ -69,11 +69,12 @@ class sent_tasks {
   void begin_run(std::uint64_t first_ticket, const std::byte* arguments, std::size_t bytes_each) {
     push({.ticket = first_ticket, .arguments = arguments, .bytes_each = bytes_each, .n_tasks = 0, .attempt = 1});
   }
-  /// Another one in the run begun last. Returns how many it has.
-  std::size_t extend_run() {
-    ++n_tasks_;
-    ++n_ever_;
-    return ++all_.back().n_tasks;
+  /// There are n tasks in the run begun last.
+  void end_run(std::size_t n, std::uint64_t ring_end) {
+    n_tasks_ += n;
+    n_ever_ += n;
+    all_.back().n_tasks = n;
+    newest_reaches(ring_end);
   }
 
   /// The argument of the newest. Requires that it is on the heap.

@@ -25,6 +25,7 @@
 #include <lk/parallel/process/host_sleep.hpp>
 #include <lk/parallel/process/loss.hpp>
 #include <lk/parallel/process/orphans.hpp>
+#include <lk/parallel/process/pool.hpp>
 #include <lk/parallel/process/zygote.hpp>
 #include <lk/parallel/report/library_log.hpp>
 #include <lk/parallel/shm/channel.hpp>
@@ -37,7 +38,7 @@
 namespace lk::parallel::process {
 
 /// Threads: one at a time. Fork: in a forked child of the host, only the destructor may be called; it does nothing.
-class supervisor {
+class supervisor final : public pool {
  public:
   /// Blocks: until the zygote is ready. Throws: resource_error.
   explicit supervisor(pool_spec spec)
@@ -49,7 +50,7 @@ class supervisor {
     request_missing_workers();
   }
 
-  ~supervisor() {
+  ~supervisor() override {
     if (::getpid() == owner_) {
       shut_down();
     } else {
@@ -64,33 +65,31 @@ class supervisor {
   const dispatcher& tasks() const { return dispatcher_; }
   std::uint64_t workers_started() const { return workers_started_; }
   std::chrono::nanoseconds fork_time() const { return fork_time_; } ///< of the fork that this process had to make
-  const shm::event_bell& bell() const { return bell_; }             ///< ring it to end wait(); from any thread
 
-  /// argument_bytes: of each argument, where they go by submit_plain(). Throws: worker_lost where the pool has died.
-  void begin_map(task_entry entry, std::uint64_t seed, std::size_t argument_bytes = 0) {
+  void begin_map(const map_spec& map) override {
     require_zygote();
-    dispatcher_.begin_map(entry, seed, argument_bytes);
+    dispatcher_.begin_map(map);
+    result_bytes_ = map.result_bytes;
     deaths_in_a_row_ = 0;
     request_missing_workers();
   }
 
-  /// What runs of it has a grace to end by itself.
-  void abandon_map() {
+  void abandon_map() override {
     dispatcher_.abandon_map();
     const auto& slots = dispatcher_.slots();
     const bool any_left = std::any_of(slots.begin(), slots.end(), [](const auto& slot) { return slot.has_tasks(); });
     if (zygote_ && any_left) zygote_->send(order_kind::end_abandoned, -1);
   }
-  bool has_room() { return zygote_ && dispatcher_.has_room(); }
-  template <class Encode> void submit(Encode&& encode) { dispatcher_.submit(std::forward<Encode>(encode)); }
-  template <class T> void submit_plain(const T& argument) { dispatcher_.submit_plain(argument); }
 
-  void flush() { dispatcher_.publish(); }
+  bool has_room() override { return zygote_ && dispatcher_.has_room(); }
+  wire::writer& begin_task() override { return dispatcher_.begin_task(); }
+  void end_task() override { dispatcher_.end_task(); }
+  argument_run open_run() override { return dispatcher_.open_run(); }
+  void close_run(std::size_t n) override { dispatcher_.close_run(n); }
+  void flush() override { dispatcher_.publish(); }
+  std::size_t n_running() const override { return dispatcher_.n_running(); }
 
-  /// Takes in what has arrived, but for what had better stay on the rings for now: it is in nobody's way there, and in
-  /// less memory. Does not wait.
-  /// Throws: worker_lost where the pool cannot go on, resource_error.
-  template <class Sink> void pump(Sink& sink) {
+  void pump(answer_sink& sink) override {
     require_zygote();
     dispatcher_.publish();
     hear_news(sink);
@@ -107,9 +106,8 @@ class supervisor {
     dispatcher_.publish();
   }
 
-  /// Blocks: until pump() may have something to do, or somebody has set `interrupted` and rung the bell, or the limit.
-  /// The zygote's death ends the wait.
-  void wait(const std::atomic<bool>& interrupted, const base::deadline& limit = base::deadline::never()) {
+  /// The zygote's death ends the wait, too.
+  void wait(const std::atomic<bool>& interrupted, const base::deadline& limit) override {
     dispatcher_.publish();
     const auto is_interrupted = [&] { return interrupted.load(std::memory_order_relaxed) || has_news(); };
     const auto something_pressing = [&] { return is_interrupted() || something_is_pressing(); };
@@ -119,6 +117,8 @@ class supervisor {
     const auto until_told = [&](const base::deadline& at_last) { return sleep_until_told(at_last); };
     take_all_ = sleep_.sleep(limit, something_pressing, anything, until_told);
   }
+
+  void wake() override { bell_.ring(); }
 
   /// Ends all workers and the zygote. Blocks: for the grace of running tasks, then as long as the kernel needs.
   void shut_down() noexcept {
@@ -188,13 +188,13 @@ class supervisor {
 
   // --- answers
 
-  template <class Sink, class Enough> void drain(int worker, Sink& sink, Enough&& is_enough) {
+  template <class Enough> void drain(int worker, answer_sink& sink, Enough&& is_enough) {
     worker_slot& slot = dispatcher_.slot(worker);
     if (slot.broke_protocol) return;
     try {
       slot.tasks().learn_consumed();
       const auto take = [&](const wire::message& message) { answers_.take(slot, worker, message, sink); };
-      while (!is_enough() && (take_many(slot, sink) || slot.next_message(take))) {
+      while (!is_enough() && (take_plain(slot, sink) || slot.next_message(take))) {
       }
     } catch (const wire_error&) {
       slot.broke_protocol = true; // judged when its death is reported
@@ -204,16 +204,9 @@ class supervisor {
     slot.learn_depth();
   }
 
-  /// The short way for results of a type that the sink names as flat_result.
-  template <class Sink> bool take_many(worker_slot& slot, Sink& sink) {
-    if constexpr (requires { typename Sink::flat_result; }) {
-      using result = typename Sink::flat_result;
-      constexpr std::size_t most = 64; // the sink may have enough then
-      return answers_.take_results<result>(
-                 slot, most, [&](std::uint64_t index, const result& value) { sink.on_flat_result(index, value); }) > 0;
-    } else {
-      return false;
-    }
+  /// The short way for results of a few bytes.
+  bool take_plain(worker_slot& slot, answer_sink& sink) {
+    return result_bytes_ != 0 && answers_.take_results(slot, result_bytes_, sink);
   }
 
   // --- deaths
@@ -268,14 +261,14 @@ class supervisor {
       unanswered.pop_front();
       if (dispatcher_.is_wanted(culprit.ticket)) {
         const std::uint64_t index = dispatcher_.index_of(culprit.ticket);
-        sink.on_loss(index, is_overdue ? std::make_exception_ptr(task_timeout(index, spec_.task_timeout))
-                                       : task_lost(index, worker, end, told.broke_protocol, culprit.attempt - 1,
-                                                   told.last_log_lines));
+        sink.on_error(index, is_overdue ? std::make_exception_ptr(task_timeout(index, spec_.task_timeout))
+                                        : task_lost(index, worker, end, told.broke_protocol, culprit.attempt - 1,
+                                                    told.last_log_lines));
       }
     }
     dispatcher_.take_back(std::move(unanswered));
     if (sink_threw) std::rethrow_exception(sink_threw);
-    if (const auto failure = answers_.take_init_failure()) throw_init_failed(failure->first, failure->second);
+    if (const auto failure = answers_.take_init_failure()) std::rethrow_exception(failure);
     count_death(to_blame, end);
   }
 
@@ -329,6 +322,7 @@ class supervisor {
   const std::chrono::nanoseconds fork_time_ = zygote_->fork_time();
   dispatcher dispatcher_;
   answers answers_{dispatcher_};
+  std::size_t result_bytes_ = 0; ///< of the results of the map in progress, where they are plain
   std::uint64_t workers_started_ = 0;
   host_sleep sleep_{memory_.page()};
   std::uint32_t news_heard_ = 1; ///< the hello was heard by the zygote's constructor

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include <lk/parallel/base/error.hpp>
+#include <lk/parallel/process/pool.hpp>
 #include <lk/parallel/process/sent_tasks.hpp>
 #include <lk/parallel/process/worker_spec.hpp>
 #include <lk/parallel/shm/channel.hpp>
@@ -38,7 +39,7 @@ class task_writer {
   /// Whether another task may be sent now. Once the queue is full there is no room until half of it is answered: a
   /// worker that is faster than the host would else be woken for every few tasks.
   /// depth: how many tasks the worker is to have at most.
-  [[gnu::always_inline]] bool has_room(std::size_t depth) {
+  bool has_room(std::size_t depth) {
     // The depth is looked at each time: a worker whose tasks become slow has had enough at once.
     const bool is_wanted = quota_ > 0 && outstanding_.size() < depth;
     if (is_wanted && reserved_.data() != nullptr && reserved_.size() >= usual_task_bytes_) [[likely]]
@@ -48,51 +49,53 @@ class task_writer {
 
   /// The tasks that follow belong to it.
   void new_map(const map_header& map) {
-    close_run();
     map_ = map;
+    building_.reset(); // an encoder may have thrown
     map_announced_ = false;
     quota_ = 0;
     if (map.argument_bytes != 0) usual_task_bytes_ = map.argument_bytes;
   }
 
-  /// Builds one task in place. Requires has_room(). Hands it back where its argument did not fit.
-  template <class Encode> std::optional<parked_task> send(std::uint64_t ticket, Encode&& encode) {
-    close_run();
+  /// Where one task is built in place; end_task() sends it. Requires has_room().
+  wire::writer& begin_task() {
     announce();
-    wire::writer writer(reserved_);
-    encode(writer);
-    if (writer.in_place()) {
-      commit(ticket, 1, writer.size());
+    return building_.emplace(reserved_);
+  }
+  /// Hands the task back where its argument did not fit.
+  std::optional<parked_task> end_task(std::uint64_t ticket) {
+    if (building_->in_place()) {
+      commit(ticket, 1, building_->size());
       return std::nullopt;
     }
-    const auto bytes = writer.bytes();
-    return parked_task{ticket, 1, {bytes.begin(), bytes.end()}};
+    const auto bytes = building_->bytes();
+    parked_task unfit{ticket, 1, {bytes.begin(), bytes.end()}};
+    building_.reset(); // a large argument is not to be there twice
+    return unfit;
   }
 
-  /// The same for an argument of a few bytes, as many as map_header::argument_bytes says: it goes into one frame with
-  /// those before and after it. Tickets are consecutive from one close_run() to the next.
-  template <std::size_t Bytes>
-  [[gnu::always_inline]] void send_in_run(std::uint64_t ticket, const std::byte (&argument)[Bytes]) {
-    if (run_begin_ == nullptr) begin_run(ticket, Bytes);
-    std::memcpy(reserved_.data(), argument, Bytes);
-    reserved_ = reserved_.subspan(Bytes);
-    if (quota_ > 0) --quota_;
-    if (outstanding_.extend_run() >= longest_run_) close_run();
+  /// Room for arguments of a few bytes, as many as map_header::argument_bytes says, that go into one frame and have the
+  /// tickets from this one on; close_run() sends it. Requires has_room(). Throws: std::bad_alloc.
+  argument_run open_run(std::uint64_t ticket, std::size_t depth) {
+    constexpr std::size_t longest = 128, runs_in_queue = 64; // the worker says what it has read once a run
+    constexpr std::size_t parts_of_queue = 8;                // of what is queued: a short queue is not one frame
+    announce();
+    outstanding_.begin_run(ticket, reserved_.data(), map_.argument_bytes); // may throw
+    const std::size_t most = std::clamp<std::size_t>(depth / runs_in_queue, 1, longest);
+    const std::size_t n = std::clamp<std::size_t>(outstanding_.size() / parts_of_queue, 1, most);
+    return {reserved_.data(), std::min(n, room_for_tasks(depth))};
   }
-
-  void close_run() {
-    if (run_begin_ == nullptr) return;
-    const auto bytes = static_cast<std::size_t>(reserved_.data() - run_begin_);
+  void close_run(std::size_t n) {
+    const std::size_t bytes = n * map_.argument_bytes;
     ring_.commit(wire::code(wire::frame_kind::task_run), outstanding_.newest_ticket(), bytes,
                  wire::frame_flags(1, false).bits());
-    outstanding_.newest_reaches(ring_.position());
-    reserved_ = behind_frame({run_begin_, bytes + reserved_.size()}, bytes);
-    run_begin_ = nullptr;
+    outstanding_.end_run(n, ring_.position());
+    reserved_ = behind_frame(reserved_, bytes);
+    quota_ -= std::min(n, quota_);
+    unpublished_ = true;
   }
 
   /// Sends a task that is already encoded. Requires has_room().
   void send(parked_task task) {
-    close_run();
     announce();
     const std::size_t bytes = task.argument.size();
     if (bytes <= shm::largest_payload(ring_.capacity())) {
@@ -148,7 +151,7 @@ class task_writer {
     return sending_ && channel_.status->tasks_consumed.bytes.load(std::memory_order_relaxed) != seen_consumed_;
   }
   /// Whether the oldest outstanding task has been sent in part only: it cannot have been answered.
-  bool is_sending_oldest() const { return (sending_ || run_begin_ != nullptr) && outstanding_.n_frames() == 1; }
+  bool is_sending_oldest() const { return sending_ && outstanding_.n_frames() == 1; }
 
   /// The oldest outstanding tasks, of one frame, have been answered: once all of the frame are, it may be overwritten.
   void answered(std::size_t n = 1) {
@@ -163,7 +166,6 @@ class task_writer {
   /// Makes what was sent visible to the worker. Whether there was anything.
   bool publish() {
     if (!unpublished_) return false;
-    close_run();
     unpublished_ = false;
     ring_.publish();
     return true;
@@ -188,12 +190,15 @@ class task_writer {
     reserved_ = *ring_.reserve(usual_task_bytes_);
   }
 
-  [[gnu::noinline]] bool look_for_room(std::size_t depth) {
-    constexpr std::size_t longest = 128, runs_in_queue = 64; // the worker says what it has read once a run
-    close_run();
+  /// Requires has_room(). At least 1.
+  std::size_t room_for_tasks(std::size_t depth) const {
+    return std::max<std::size_t>(
+        1, std::min({quota_, depth - outstanding_.size(), reserved_.size() / map_.argument_bytes}));
+  }
+
+  bool look_for_room(std::size_t depth) {
     quota_ = 0;
     if (sending_) return false;
-    most_in_run_ = std::clamp<std::size_t>(depth / runs_in_queue, 1, longest);
     const std::size_t most = is_filling_ ? depth : depth / 2 + 1;
     if (outstanding_.size() >= most) return is_filling_ = false;
     const auto room = ring_.reserve(usual_task_bytes_ + (map_announced_ ? 0 : shm::frame_bytes(sizeof map_)));
@@ -201,15 +206,6 @@ class task_writer {
     reserved_ = *room;
     quota_ = most - outstanding_.size();
     return is_filling_ = true;
-  }
-
-  [[gnu::noinline]] void begin_run(std::uint64_t ticket, std::size_t bytes_each) {
-    constexpr std::size_t parts_of_queue = 8; // of what is queued: a short queue is not one frame
-    announce();
-    outstanding_.begin_run(ticket, reserved_.data(), bytes_each); // may throw
-    run_begin_ = reserved_.data();
-    longest_run_ = std::clamp<std::size_t>(outstanding_.size() / parts_of_queue, 1, most_in_run_);
-    unpublished_ = true;
   }
 
   /// What is left for the payload of the next frame behind one with so many bytes of payload.
@@ -234,11 +230,9 @@ class task_writer {
   shm::ring_writer ring_;
   map_header map_{};
   sent_tasks outstanding_;
-  std::span<std::byte> reserved_;  ///< room for the payload of the next task; empty where that is not looked for yet
-  std::byte* run_begin_ = nullptr; ///< payload of the frame that send_in_run() fills; null: there is none
-  std::size_t most_in_run_ = 1;    ///< tasks, by the depth
-  std::size_t longest_run_ = 1;    ///< tasks, of the run that is being filled
-  std::size_t quota_ = 0;          ///< tasks that may be sent before the next look_for_room()
+  std::optional<wire::writer> building_;
+  std::span<std::byte> reserved_; ///< room for the payload of the next task; empty where that is not looked for yet
+  std::size_t quota_ = 0;         ///< tasks that may be sent before the next look_for_room()
   std::size_t usual_task_bytes_ = 64;
   std::size_t sent_bytes_ = 0;      ///< of the task that is being sent in pieces
   std::uint64_t seen_consumed_ = 0; ///< the worker's last known claim, while a message travels in pieces

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -53,7 +54,7 @@ class worker_slot {
   }
 
   /// Whether another task may be sent now.
-  [[gnu::always_inline]] bool has_room() { return state != slot_state::vacant && tasks_->has_room(depth_.get()); }
+  bool has_room() { return state != slot_state::vacant && tasks_->has_room(depth_.get()); }
 
   /// The worker is to tell a host that sleeps when half of what it has is done, or half of its ring is full.
   void ask_for_word() {
@@ -76,24 +77,17 @@ class worker_slot {
     return results_->next_message(std::forward<Fn>(fn));
   }
 
-  /// Takes the answers to its oldest tasks, of one frame, as long as they are results of a T in frames of their own: at
-  /// most `most`, none for tickets before `first`; hands each to fn(ticket, value). Leaves everything else to
-  /// next_message(). Returns their number. Throws: as next_message() does.
-  template <class T, class Fn>
-  [[gnu::always_inline]] std::size_t take_results(std::size_t most, std::uint64_t first, Fn&& fn) {
+  /// Takes the answers to its oldest tasks, of one frame, as long as they are results of so many bytes in frames of
+  /// their own: as many as fit into `into`, where they lie one after the other then, and none for tickets before
+  /// `first`. Leaves everything else to next_message(). Returns their number. Throws: as next_message() does.
+  std::size_t take_results(std::size_t bytes_each, std::uint64_t first, std::span<std::byte> into) {
     if (!has_tasks() || tasks_->is_sending_oldest() || outstanding().ticket() < first) return 0;
-    const std::uint64_t oldest = outstanding().ticket();
-    most = std::min(most, outstanding().n_in_oldest_frame());
-    answered_at_end taken{*tasks_};
-    while (taken.n < most) {
-      const std::uint64_t ticket = oldest + taken.n;
-      const std::optional<T> value = results_->template next_result<T>(ticket);
-      if (!value) break;
-      ++taken.n;
-      fn(ticket, *value);
-    }
-    if (taken.n > 0) learn_result_bytes(sizeof(T));
-    return taken.n;
+    const std::size_t most = std::min(into.size() / bytes_each, outstanding().n_in_oldest_frame());
+    const std::size_t n = results_->next_results(outstanding().ticket(), most, bytes_each, into.data());
+    if (n == 0) return 0;
+    learn_result_bytes(bytes_each);
+    tasks_->answered(n);
+    return n;
   }
 
   /// Of the results that this worker has sent lately. Units: bytes.
@@ -151,15 +145,6 @@ class worker_slot {
   }
 
  private:
-  /// Also where somebody throws.
-  struct answered_at_end {
-    task_writer& tasks;
-    std::size_t n = 0;
-    ~answered_at_end() {
-      if (n > 0) tasks.answered(n);
-    }
-  };
-
   void attach() {
     channel_.reset();
     tasks_.emplace(channel_);

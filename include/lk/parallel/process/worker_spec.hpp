@@ -1,40 +1,16 @@
 // lk-parallel | SPDX-License-Identifier: MIT
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 
-#include <lk/parallel/base/error.hpp>
-#include <lk/parallel/shm/channel.hpp>
-#include <lk/parallel/wire/cursor.hpp>
+#include <lk/parallel/process/running_task.hpp>
 
-// What the layers above tell the process room about the work, and what a running task is given. Both sides are the
-// same program image at the same addresses, so a pointer to code or to the host's objects is as good in a worker.
+// What the layers above tell the process room about a pool, and the host its workers about a map.
 
 namespace lk::parallel::process {
-
-class result_sender;
-
-/// One running task as the typed code above sees it.
-struct running_task {
-  std::uint64_t index; ///< position in the input of its map
-  std::uint64_t seed;  ///< root of the map's random streams
-  int attempt;         ///< from 1
-  int worker;          ///< from 0
-  const std::atomic<std::uint64_t>* first_live_ticket;
-  std::uint64_t ticket;
-  wire::reader argument;
-  result_sender* sender;
-  task_stage stage = task_stage::decode_argument; ///< kept up to date by the entry, for the error message
-
-  bool abandoned() const { return ticket < first_live_ticket->load(std::memory_order_relaxed); }
-};
-
-/// Decodes the argument, calls the function, encodes the result into task.sender->begin(). Throws: what those throw.
-using task_entry = void (*)(void* function_state, running_task& task);
 
 /// Payload of a begin_map frame.
 struct map_header {

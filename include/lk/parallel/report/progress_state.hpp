@@ -24,12 +24,12 @@ namespace lk::parallel::report {
 
 /// A piece of work as a display draws it.
 struct progress_snapshot {
-  std::string label;                                   ///< what is being done ("scoring")
-  std::string unit;                                    ///< what is counted, in the plural ("users"); may be empty
-  std::optional<std::size_t> total;                    ///< unknown for input of unknown length
+  std::string label = {};                              ///< what is being done ("scoring")
+  std::string unit = {};                               ///< what is counted, in the plural ("users"); may be empty
+  std::optional<std::size_t> total = {};               ///< unknown for input of unknown length
   std::array<std::size_t, n_progress_states> counts{}; ///< items by state
   std::size_t done_before = 0;                         ///< of those that are done: by a run before this one
-  std::string metric_name;                             ///< of a value worth watching ("loss"); empty: none
+  std::string metric_name = {};                        ///< of a value worth watching ("loss"); empty: none
   double metric = 0;                                   ///< that value
   std::chrono::nanoseconds elapsed{0};                 ///< since the first update
   bool finished = false;                               ///< no further change will come

@@ -8,7 +8,6 @@
 #include <utility>
 
 #include <lk/parallel/base/error.hpp>
-#include <lk/parallel/config/environment.hpp>
 
 // One thread pool of a library that the process has loaded: what it is, and how its size is asked and set. Users see it
 // through lk/parallel/backend_pools.hpp.

@@ -5,9 +5,6 @@
 #include <atomic>
 #include <cstddef>
 #include <functional>
-#include <map>
-#include <mutex>
-#include <utility>
 
 #include <oneapi/tbb/parallel_for.h>
 #include <oneapi/tbb/task.h>
@@ -16,8 +13,8 @@
 #include <lk/parallel/threads/task_scope.hpp>
 #include <lk/parallel/threads/work_chunks.hpp>
 
-// Runs a body once for each chunk on the training arena, and folds results in chunk order. The front's for_chunks and
-// reduce_chunks are thin typed layers over it.
+// Runs a body once for each chunk on the training arena. The front's for_chunks and reduce_chunks are thin typed layers
+// over it.
 
 namespace lk::parallel::threads {
 
@@ -49,39 +46,5 @@ inline void loop_over(arena& training, std::size_t n, const std::function<void(s
     (void)next.load(std::memory_order_acquire); // pairs with the release of each lane's last fetch_add
   });
 }
-
-/// Folds values that arrive in any order in the order of their indices, each as soon as its predecessors are there.
-/// Since chunks start in ascending order, few values wait.
-/// Threads: put() may be called from many; one of them at a time folds.
-template <class T, class Value, class Fold> class ordered_fold {
- public:
-  ordered_fold(T init, Fold& fold) : total_(std::move(init)), fold_(fold) {}
-
-  /// Throws: what the fold throws; the object is then good for nothing more.
-  void put(std::size_t idx, Value value) {
-    std::unique_lock lock(mutex_);
-    waiting_.emplace(idx, std::move(value));
-    if (folding_) return;
-    folding_ = true;
-    while (!waiting_.empty() && waiting_.begin()->first == next_) {
-      auto node = waiting_.extract(waiting_.begin());
-      ++next_;
-      lock.unlock();
-      total_ = fold_(std::move(total_), std::move(node.mapped()));
-      lock.lock();
-    }
-    folding_ = false;
-  }
-
-  T take() { return std::move(total_); }
-
- private:
-  std::mutex mutex_;
-  std::map<std::size_t, Value> waiting_; // guarded by mutex_, like the two below
-  std::size_t next_ = 0;
-  bool folding_ = false;
-  T total_; // only the thread that set folding_ touches it
-  Fold& fold_;
-};
 
 } // namespace lk::parallel::threads

@@ -15,6 +15,8 @@
 #include <vector>
 
 #include <lk/parallel/base/error.hpp>
+#include <lk/parallel/base/linkage.hpp>
+#include <lk/parallel/wire/error_of_task.hpp>
 #include <lk/parallel/wire/std_codecs.hpp>
 #include <lk/parallel/wire/std_exceptions.hpp>
 
@@ -143,6 +145,20 @@ inline void throw_original(const failure& what, std::size_t room = max_failure_c
     std::throw_with_nested(std::move(error));
   }
   throw error;
+}
+
+/// The error that stands for an exception of a task.
+inline std::exception_ptr error_of_task(const failure& what, std::size_t task, int worker, task_stage stage) {
+  try {
+    throw_task_error(what, task, worker, stage);
+  } catch (...) {
+    return std::current_exception();
+  }
+}
+
+LK_PARALLEL_DEFINITION std::exception_ptr error_of_task(std::exception_ptr thrown, std::size_t task, int worker,
+                                                        task_stage stage) {
+  return error_of_task(describe(std::move(thrown)), task, worker, stage);
 }
 
 } // namespace lk::parallel::wire

@@ -5,7 +5,9 @@
 #include <string>
 #include <string_view>
 
-#include <lk/parallel/files/fingerprint.hpp>
+#include <lk/parallel/base/error.hpp>
+#include <lk/parallel/files/crc64.hpp>
+#include <lk/parallel/files/file_checksum.hpp>
 #include <support/catch.hpp>
 #include <support/file_text.hpp>
 #include <support/temporary_folder.hpp>

@@ -1,0 +1,2 @@
+// lk-parallel | SPDX-License-Identifier: MIT
+#include <lk/parallel/definitions.hpp>
