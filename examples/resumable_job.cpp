@@ -32,7 +32,7 @@ void write_means(const ratings_by_user& model, const std::filesystem::path& inpu
   if (out.is_complete()) return;
   std::cout << "goes on with user " << out.n_records() << '\n';
 
-  parallel::invoker inv{model, mean_rating, {.n_jobs = 2}};
+  parallel::invoker inv{model, mean_rating, {.n_jobs = 2, .first_task = out.n_records()}};
   const auto users_left = std::views::iota(out.n_records(), model.size());
   for (const double mean : inv.map(users_left)) {
     if (patience-- == 0) return;

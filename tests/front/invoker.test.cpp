@@ -249,6 +249,41 @@ TEST_CASE("random numbers and indices are the same for every back end and number
   REQUIRE(run(which, 43) != expected);
 }
 
+TEST_CASE("a map that goes on with a later task gives what the whole map gives from there") {
+  FOR_EVERY_BACK_END(which);
+  const auto run = [&](std::uint64_t first) {
+    invoker inv{model,
+                [](const std::vector<int>&, int x, task_context& task) {
+                  if (x % 100 == 7) throw std::runtime_error("seven");
+                  return std::tuple(x, task.index(), task.rng()());
+                },
+                which.with({.seed = 5, .first_task = first})};
+    std::vector<std::string> texts;
+    for (int map = 0; map < 2; ++map) { // each of its maps begins there
+      for (const auto& what : inv.map_outcomes(std::views::iota(static_cast<int>(first), 300))) {
+        if (what)
+          texts.push_back(std::to_string(std::get<1>(what.value())) + ' ' + std::to_string(std::get<2>(what.value())));
+        else
+          texts.push_back(std::to_string(dynamic_cast<const task_error&>(what.error()).task) + " failed");
+      }
+    }
+    return texts;
+  };
+  const auto whole = run(0), rest = run(123);
+  REQUIRE(whole.size() == 600);
+  REQUIRE(rest.size() == 354);
+  for (std::size_t i = 0; i < 177; ++i) {
+    REQUIRE(rest[i] == whole[123 + i]);
+    REQUIRE(rest[177 + i] == rest[i]);
+  }
+  invoker inv{model, [](const std::vector<int>&, int x) { return x; }, which.with({.first_task = 1000})};
+  std::set<std::size_t> indices;
+  for (const auto& [index, value] : inv.map_unordered(std::views::iota(0, 50))) indices.insert(index);
+  REQUIRE(indices.size() == 50);
+  REQUIRE(*indices.begin() == 1000);
+  REQUIRE(*indices.rbegin() == 1049);
+}
+
 TEST_CASE("each worker has its own function object as scratch state") {
   FOR_EVERY_BACK_END(which);
   invoker inv{model, [calls = 0](const std::vector<int>&, int) mutable { return ++calls; }, which.options()};

@@ -165,16 +165,17 @@ template <class Model, class Fn, bool NeedsCodecs = true> class invoker {
     front::worker_pool& pool = *the.pool;
     if constexpr (NeedsCodecs) {
       if (pool.where() == execution::processes)
-        return std::make_unique<backends::process_backend<work_type, Arg, Element>>(pool.processes(), pool.seed());
+        return std::make_unique<backends::process_backend<work_type, Arg, Element>>(pool.processes(), pool.seed(),
+                                                                                    pool.first_task());
     }
     if constexpr (std::copy_constructible<Fn>) {
       if (pool.where() == execution::threads)
         return std::make_unique<backends::thread_backend<work_type, Arg, Element>>(
-            the.work, pool.seed(), pool.n_workers(),
+            the.work, pool.seed(), pool.first_task(), pool.n_workers(),
             [&pool](backends::crew_work work) { return pool.make_crew(std::move(work)); });
     }
-    return std::make_unique<backends::sequential_backend<work_type, Arg, Element>>(the.work, pool.seed(),
-                                                                                   pool.settle_in_place());
+    return std::make_unique<backends::sequential_backend<work_type, Arg, Element>>(
+        the.work, pool.seed(), pool.first_task(), pool.settle_in_place());
   }
 
   std::unique_ptr<core> core_;

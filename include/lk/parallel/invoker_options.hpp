@@ -46,6 +46,9 @@ struct invoker_options {
   std::size_t window_bytes = 0;
   /// Root of the tasks' random streams (task_context::rng).
   std::uint64_t seed = 0;
+  /// Number of the first task of each map; the others count on from there, in task_context::index, in errors, and for
+  /// the random streams. A job that goes on after n tasks, or does a part of the whole, gives n.
+  std::uint64_t first_task = 0;
   /// Runs once in every fresh worker, with its number, before its first task.
   std::function<void(int worker)> worker_init = {};
   /// Ends the map in progress with `cancelled`. What runs then can see it (task_context::stop_requested); in a worker

@@ -64,6 +64,7 @@ class launcher final : public worker_pool {
   execution where() const override { return where_; }
   int n_workers() const override { return n_workers_; }
   std::uint64_t seed() const override { return options_.seed; }
+  std::uint64_t first_task() const override { return options_.first_task; }
 
   void require_outside_map() const override {
     if (slot_->open != nullptr && slot_->open->is_busy())
@@ -93,6 +94,7 @@ class launcher final : public worker_pool {
             .window = options_.window != 0 ? options_.window : std::max(usual_window, 4 * n),
             .window_bytes = options_.window_bytes != 0 ? options_.window_bytes : usual_window_bytes,
             .n_workers = n,
+            .first_task = options_.first_task,
             .progress = options_.progress,
             .stop = options_.stop,
             .slot = slot_,

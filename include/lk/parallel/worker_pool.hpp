@@ -22,6 +22,7 @@ class worker_pool {
   virtual execution where() const = 0;
   virtual int n_workers() const = 0;
   virtual std::uint64_t seed() const = 0;
+  virtual std::uint64_t first_task() const = 0;
 
   virtual void require_outside_map() const = 0;
   /// Closes the map in progress, if there is one.

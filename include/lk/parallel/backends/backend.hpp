@@ -11,7 +11,7 @@
 
 namespace lk::parallel::backends {
 
-/// Runs the tasks of one map. Tasks are numbered from 0 in the order of submit().
+/// Runs the tasks of one map. Tasks are numbered in the order of submit(), from stream_options::first_task on.
 /// Element: what the source gives for an argument, a value or a reference. R: what the function returns.
 /// Threads: the consumer's, but for interrupt().
 template <class Element, class R> class backend {

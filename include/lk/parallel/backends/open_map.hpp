@@ -36,6 +36,7 @@ struct stream_options {
   std::size_t window = 0;       ///< most tasks between the consumer and the source; at least 1
   std::size_t window_bytes = 0; ///< most encoded bytes that wait for the consumer
   std::size_t n_workers = 1;
+  std::size_t first_task = 0; ///< number of the first
   std::shared_ptr<Progress> progress;
   std::stop_token stop;
   std::shared_ptr<map_slot> slot;                   ///< of the invoker

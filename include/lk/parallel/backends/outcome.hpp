@@ -69,7 +69,7 @@ template <class R> class outcome {
 
 /// A result with the position of its argument in the input.
 template <class R> struct indexed_result {
-  std::size_t index;     ///< from 0
+  std::size_t index;     ///< from invoker_options::first_task on
   result_value<R> value; ///< what the function returned
 };
 

@@ -50,9 +50,12 @@ class process_backend final
   using result = function_result_t<typename Work::function_type, typename Work::model_type, Arg>;
 
   /// Throws: worker_lost where the pool has died.
-  process_backend(process::pool& pool, std::uint64_t seed) : pool_(pool) {
+  process_backend(process::pool& pool, std::uint64_t seed, std::uint64_t first_task)
+      : pool_(pool)
+      , next_index_(first_task) {
     pool_.begin_map({.entry = &run_in_worker<Work, Arg>,
                      .seed = seed,
+                     .first_index = first_task,
                      .argument_bytes = wire::short_argument<Arg> ? sizeof(Arg) : 0,
                      .result_bytes = bytes_of_plain_result()});
   }
@@ -193,7 +196,7 @@ class process_backend final
   process::pool& pool_;
   process::argument_run run_{};
   std::size_t n_in_run_ = 0; ///< arguments that are written and not submitted
-  std::size_t next_index_ = 0;
+  std::size_t next_index_;
   std::vector<std::pair<std::size_t, std::exception_ptr>> unsent_;
   std::atomic<bool> interrupted_{false};
 };

@@ -14,6 +14,9 @@ namespace lk::parallel::backends {
 
 template <class T> class reorder_window {
  public:
+  /// first: index of the first element that will come.
+  explicit reorder_window(std::size_t first = 0) : first_(first) {}
+
   /// Index of the next element.
   std::size_t first() const { return first_; }
   bool has_next() const { return !slots_.empty() && slots_[first_ & mask_].has_value(); }
@@ -45,7 +48,7 @@ template <class T> class reorder_window {
 
   std::vector<std::optional<T>> slots_; ///< size: a power of two, or none yet
   std::size_t mask_ = 0;                ///< size - 1
-  std::size_t first_ = 0;
+  std::size_t first_;
 };
 
 } // namespace lk::parallel::backends

@@ -23,10 +23,12 @@ template <class R> struct completion {
 /// Threads: the consumer's.
 template <class R> class result_buffer {
  public:
-  result_buffer(bool in_order, std::shared_ptr<map_slot> slot, progress_feed& feed)
-      : in_order_(in_order)
-      , slot_(std::move(slot))
-      , feed_(feed) {}
+  result_buffer(const stream_options& options, progress_feed& feed)
+      : in_order_(options.in_order)
+      , slot_(options.slot)
+      , feed_(feed)
+      , waiting_(options.first_task)
+      , n_arrived_(options.first_task) {}
 
   /// Units: bytes the outcome took on its way here, 0 where it did not travel.
   void on_done(std::size_t index, outcome<R>&& what, std::size_t bytes) {
@@ -92,7 +94,7 @@ template <class R> class result_buffer {
   const std::shared_ptr<map_slot> slot_;
   progress_feed& feed_;
   reorder_window<arrival> waiting_; ///< by index, or in the order of their arrival
-  std::size_t n_arrived_ = 0;
+  std::size_t n_arrived_;           ///< numbers them in that order
   std::size_t in_flight_ = 0, n_ready_ = 0, ready_bytes_ = 0;
   bool has_given_ = false;
 };

@@ -76,7 +76,7 @@ template <class Range, class R> class map_stream final : public result_stream<R>
       : options_(std::move(options))
       , source_(std::move(range))
       , feed_(options_.progress)
-      , results_(options_.in_order, options_.slot, feed_)
+      , results_(options_, feed_)
       , make_backend_(std::move(make_backend)) {
     options_.slot->open = this;
   }

@@ -26,7 +26,11 @@ class sequential_backend final
  public:
   using result = function_result_t<typename Work::function_type, typename Work::model_type, Arg>;
 
-  sequential_backend(Work work, std::uint64_t seed, task_budget* budget) : work_(work), seed_(seed), budget_(budget) {}
+  sequential_backend(Work work, std::uint64_t seed, std::uint64_t first_task, task_budget* budget)
+      : work_(work)
+      , seed_(seed)
+      , budget_(budget)
+      , next_index_(first_task) {}
 
   std::size_t room() override { return pending_ ? 0 : 1; }
   void flush() override {}
@@ -67,7 +71,7 @@ class sequential_backend final
   std::uint64_t seed_;
   task_budget* budget_;
   std::optional<Arg> pending_;
-  std::size_t next_index_ = 0;
+  std::size_t next_index_;
   std::atomic<std::uint64_t> first_live_{0};
 };
 

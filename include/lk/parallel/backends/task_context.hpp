@@ -33,7 +33,7 @@ class task_context {
   task_context(const task_context&) = delete;
   task_context& operator=(const task_context&) = delete;
 
-  /// Position of the argument in the input, from 0.
+  /// Position of the argument in the input, from invoker_options::first_task on.
   std::size_t index() const { return index_; }
   /// A function of invoker_options::seed and index() only.
   std::uint64_t seed() const { return seed_; }

@@ -36,9 +36,10 @@ class thread_backend final
   using result = function_result_t<function, typename Work::model_type, Arg>;
 
   /// Throws: resource_error where a thread cannot be made; what copying the function throws.
-  thread_backend(Work work, std::uint64_t seed, int n_threads, const make_crew& engage)
+  thread_backend(Work work, std::uint64_t seed, std::uint64_t first_task, int n_threads, const make_crew& engage)
       : model_(work.model)
       , seed_(seed)
+      , first_task_(first_task)
       , n_threads_(static_cast<std::size_t>(n_threads)) {
     for (int worker = 0; worker < n_threads; ++worker) desks_.push_back(std::make_unique<desk>(*work.fn));
     crew_ = engage({.live = [this](int worker) { run_tasks(worker); },
@@ -66,7 +67,7 @@ class thread_backend final
     bool is_any_idle = false;
     {
       const std::lock_guard lock(mutex_);
-      queue_.push_back({n_submitted_, std::move(arg)});
+      queue_.push_back({first_task_ + n_submitted_, std::move(arg)});
       is_any_idle = n_idle_ > 0;
     }
     ++n_submitted_;
@@ -257,6 +258,7 @@ class thread_backend final
 
   const typename Work::model_type* model_;
   std::uint64_t seed_;
+  std::uint64_t first_task_;
   std::size_t n_threads_;
 
   std::mutex mutex_; // guards what follows, up to the blank line

@@ -74,7 +74,7 @@ class task_error : public error {
       , message(std::move(thrown_message))
       , worker(worker_number)
       , stage(where) {}
-  std::size_t task;      ///< position of the argument in the input, from 0
+  std::size_t task;      ///< position of the argument in the input, from invoker_options::first_task on
   std::string type_name; ///< demangled type of what was thrown
   std::string message;   ///< its what(), cut to 64 KiB
   int worker;            ///< number of the worker, from 0; -1 where the argument never reached one
@@ -118,7 +118,7 @@ class task_timeout : public error {
               " ms and its worker was killed; raise invoker_options::task_timeout, or look at what this argument does")
       , task(task_index)
       , limit(time_limit) {}
-  std::size_t task;                ///< position of the argument in the input, from 0
+  std::size_t task;                ///< position of the argument in the input, from invoker_options::first_task on
   std::chrono::milliseconds limit; ///< invoker_options::task_timeout
 };
 

@@ -17,7 +17,7 @@
 
 namespace lk::parallel::process {
 
-/// Where answers go: called from pump(), once per task, with the task's position in its map.
+/// Where answers go: called from pump(), once per task, with the task's number in its map.
 class answer_sink {
  public:
   /// Calls message.require_intact() between decoding the result and believing it; what that throws comes out.
@@ -39,6 +39,7 @@ class answer_sink {
 struct map_spec {
   task_entry entry = nullptr;
   std::uint64_t seed = 0;
+  std::uint64_t first_index = 0;  ///< of the first task
   std::size_t argument_bytes = 0; ///< of each argument, where they go into runs; 0: they do not
   std::size_t result_bytes = 0;   ///< of each result, where all are values of so many bytes, most_plain_bytes at most
 };
@@ -51,7 +52,7 @@ struct argument_run {
   std::size_t n_left = 0; ///< tasks
 };
 
-/// Tasks are numbered from 0 in the order in which they are submitted. Threads: one at a time.
+/// Tasks are numbered in the order in which they are submitted, from map_spec::first_index on. Threads: one at a time.
 class pool {
  public:
   virtual ~pool() = default;

@@ -24,7 +24,7 @@ class result_place {
 
 /// One running task as the typed code above sees it.
 struct running_task {
-  std::uint64_t index; ///< position in the input of its map
+  std::uint64_t index; ///< its number in its map
   std::uint64_t seed;  ///< root of the map's random streams
   int attempt;         ///< from 1
   int worker;          ///< from 0

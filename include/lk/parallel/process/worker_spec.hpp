@@ -15,7 +15,7 @@ namespace lk::parallel::process {
 /// Payload of a begin_map frame.
 struct map_header {
   task_entry entry;
-  std::uint64_t first_ticket; ///< ticket of the task with index 0
+  std::uint64_t first_ticket; ///< ticket of the task with index 0, modulo 2^64
   std::uint64_t seed;
   std::uint64_t argument_bytes; ///< of each task in a task_run
 };
