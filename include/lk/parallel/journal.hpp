@@ -56,6 +56,8 @@ LK_PARALLEL_FUNCTION std::unique_ptr<journal_work> open_journal(const std::files
 /// Against the end of the process (SIGKILL of the whole group, out of memory) all records of the last checkpoint are
 /// safe, and against the loss of power, too, where the disk keeps what fsync(2) promises.
 /// Threads: one at a time. Fork: in a child it does nothing; the lock stays with the process that made it.
+/// Lifetime: the destructor makes a checkpoint; that it could not is not told. Where there is no record, nothing is
+/// left.
 /// A limit on the size of files (ulimit -f) is an error only where SIGXFSZ is ignored; else it ends the process.
 class journal {
  public:
@@ -67,9 +69,6 @@ class journal {
       : work_(front::open_journal(target, std::move(identity), options)) {}
   journal(const journal&) = delete;
   journal& operator=(const journal&) = delete;
-
-  /// Makes a checkpoint; that it could not is not told. Where there is no record at all, nothing is left.
-  ~journal() = default;
 
   /// Whether the output has its name and is whole: there is nothing to do.
   bool is_complete() const noexcept { return work_->is_complete(); }

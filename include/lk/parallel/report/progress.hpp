@@ -30,10 +30,8 @@ class progress_keeper {
   virtual void set_metric(std::string name, double value) noexcept = 0;
   virtual void refresh() noexcept = 0;
   virtual void finish() noexcept = 0;
-
- protected:
-  static void show(Progress& shown, const progress_snapshot& now);
 };
+class own_keeper;
 
 /// Lifetime: as long as what it shows. Throws: std::bad_alloc.
 LK_PARALLEL_FUNCTION std::unique_ptr<progress_keeper> keep_progress(progress_snapshot begin, Progress& shown);
@@ -45,6 +43,7 @@ LK_PARALLEL_FUNCTION std::unique_ptr<progress_keeper> keep_progress(progress_sna
 /// Fork: in a worker the changes are made in the host, within 50 ms or at the end of the task; finish() and refresh()
 /// do nothing there. In any other child of the process that made it, every member does nothing. Throws: nothing; an
 /// exception of show() is logged once to "lk.parallel" and ends the drawing, not the counting.
+/// Lifetime: a derived class calls finish() in its own destructor; in that of Progress its show() is gone.
 class Progress {
  public:
   /// Where an item is.
@@ -55,7 +54,6 @@ class Progress {
       : keeper_(report::keep_progress({.label = std::move(label), .unit = std::move(unit), .total = total}, *this)) {}
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
-  /// A derived class calls finish() in its own destructor: here its show() is gone.
   virtual ~Progress() = default;
 
   /// Moves n items into a state, out of `from` or, without one, from outside.
@@ -81,11 +79,9 @@ class Progress {
   virtual void show(const report::progress_snapshot& now) = 0;
 
  private:
-  friend report::progress_keeper;
+  friend report::own_keeper; // it calls show()
   const std::unique_ptr<report::progress_keeper> keeper_;
 };
-
-inline void report::progress_keeper::show(Progress& shown, const progress_snapshot& now) { shown.show(now); }
 
 } // namespace lk::parallel
 

@@ -98,7 +98,7 @@ class own_keeper final : public progress_keeper {
 
   void draw() noexcept {
     try {
-      show(shown_, now_);
+      shown_.show(now_);
     } catch (const std::exception& e) {
       give_up(e.what());
     } catch (...) {
