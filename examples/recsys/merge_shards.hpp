@@ -86,10 +86,10 @@ inline void check_shards(std::vector<shard_output>& shards) {
   std::string missing;
   for (const shard_output& one : shards) {
     if (one.part.index < expected) throw merge_error(one.path + " is there twice");
-    for (; expected < one.part.index; ++expected) missing += " " + std::to_string(expected);
+    for (; expected < one.part.index; ++expected) missing.append(" ").append(std::to_string(expected));
     ++expected;
   }
-  for (; expected <= first.part.of; ++expected) missing += " " + std::to_string(expected);
+  for (; expected <= first.part.of; ++expected) missing.append(" ").append(std::to_string(expected));
   if (!missing.empty()) throw merge_error("of " + std::to_string(first.part.of) + " shards are missing:" + missing);
   for (const shard_output& one : shards)
     if (!(one.tasks == block_of(one.part, one.n_tasks)))
