@@ -1,6 +1,6 @@
 # lk-parallel | SPDX-License-Identifier: MIT
-# conan create cmake/packaging/conan: packs the headers of this source tree, for Conan 2. Not tried with Conan itself; see
-# docs/guide/installing.md.
+# conan create cmake/packaging/conan: packs the headers of this source tree, for Conan 2. Not tried with Conan itself; the
+# test consumers.conan_recipe runs it with stand-ins for Conan's modules.
 
 import os
 import re
@@ -38,7 +38,6 @@ class LkParallel(ConanFile):
         basic_layout(self)
 
     def requirements(self):
-        # A oneTBB linked statically cannot be brought to rest before a fork; Conan's is always shared.
         self.requires("onetbb/[>=2021.6]", transitive_headers=True, transitive_libs=True)
         self.requires("hwloc/[>=2 <3]", transitive_headers=True, transitive_libs=True)
         self.requires("spdlog/[>=1.9 <2]", transitive_headers=True, transitive_libs=True)
@@ -51,6 +50,9 @@ class LkParallel(ConanFile):
             raise ConanInvalidConfiguration("lk-parallel needs Linux")
         if self.settings.get_safe("compiler.cppstd"):
             check_min_cppstd(self, 20)
+        if not self.dependencies["onetbb"].options.get_safe("shared", True):
+            raise ConanInvalidConfiguration("lk-parallel needs oneTBB as a shared library, option onetbb/*:shared: "
+                                            "a static one cannot be brought to rest before a fork")
 
     def package(self):
         copy(self, "LICENSE", self.source_folder, os.path.join(self.package_folder, "licenses"))
