@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # lk-parallel | SPDX-License-Identifier: MIT
-# cmake/setup.sh build|deb|docs|ci...: installs what is missing to build and test (build), to make Debian packages (deb),
+# cmake/setup.sh build|deb|docs|ci...: installs what is missing to build and test (build), to make and test packages (deb),
 # to build the site (docs), and what the further cells of continuous integration need (ci, which has build in it), with
 # apt-get, as root or through sudo. Says nothing and takes no time where nothing is missing.
 set -euo pipefail
@@ -8,7 +8,7 @@ set -euo pipefail
 # A row is what to install; after a `|` stands what to take instead on systems that do not have the first.
 build=(g++ cmake ninja-build pkg-config libtbb-dev libhwloc-dev libspdlog-dev
   catch2 libeigen3-dev libcli11-dev nlohmann-json3-dev libbenchmark-dev)
-deb=(dpkg-dev file binutils gzip help2man lintian)
+deb=(dpkg-dev file binutils gzip help2man lintian python3)
 ci=("clang-19 libclang-rt-19-dev|clang-18 libclang-rt-18-dev|clang"
   "clang-format-14|clang-format" libopenblas-dev git
   libopenblas0-pthread libopenblas0-openmp libopenblas64-0-pthread libblis4-pthread libblis4-openmp libgomp1

@@ -6,6 +6,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <recsys/batch_options.hpp>
 #include <recsys/batch_program.hpp>
 #include <recsys/merge_shards.hpp>
 
@@ -17,10 +18,11 @@ int main(int argc, char** argv) {
   CLI::App app(
       "Makes one output of the outputs of all shards of a job, byte for byte what the job writes in one piece.",
       "batch_merge");
-  app.option_defaults()->always_capture_default();
+  recsys::prepare_help(app);
   app.add_option("shards", shards, "All FILE.shard-I-of-N, in any order, each with its manifest beside it")
       ->required()
-      ->type_name("FILE");
+      ->type_name("FILE")
+      ->default_str("");
   app.add_option("-o,--out", asked.out, "The output; there under its name when it is complete, with FILE.manifest.json")
       ->required()
       ->type_name("FILE");

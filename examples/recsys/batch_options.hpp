@@ -31,6 +31,13 @@ inline constexpr const char* exit_code_text =
     "Exit codes: 0 done, 1 failed, 2 options, inputs or output not usable, 130 interrupted (Ctrl-C).\n"
     "A job that was interrupted or killed goes on where it was when the same command is given again.";
 
+/// How options look in the help of every program. Manual pages are made of it, where two blanks end the name of an
+/// option: a column as narrow as the longest name has but one.
+inline void prepare_help(CLI::App& app) {
+  app.option_defaults()->always_capture_default();
+  app.get_formatter()->column_width(32);
+}
+
 /// out: what the output is, for the help.
 inline void add_batch_options(CLI::App& app, batch_options& to, const std::string& out) {
   app.add_option("--out", to.out, out + "; there under its name when it is complete, with FILE.manifest.json")

@@ -43,6 +43,7 @@ inline void add_choice_options(CLI::App& app, evaluate_settings& to) {
                  "once for each parameter, and every combination is a model. Without any: features=8,16,32 weight=1,40 "
                  "k=10,20,40")
       ->type_name("PARAMETER=X,...")
+      ->default_str("")
       ->allow_extra_args(false);
 }
 
@@ -67,7 +68,7 @@ inline void add_method_options(CLI::App& app, evaluate_settings& to) {
 }
 
 inline void add_options(CLI::App& app, evaluate_settings& to) {
-  app.option_defaults()->always_capture_default();
+  prepare_help(app);
   add_data_options(app, to.common);
   add_bad_row_option(app, to.common, "ratings");
   add_choice_options(app, to);

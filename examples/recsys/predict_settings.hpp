@@ -28,7 +28,7 @@ inline job_identity identity_of(const predict_settings& asked) {
 }
 
 inline void add_options(CLI::App& app, predict_settings& to) {
-  app.option_defaults()->always_capture_default();
+  prepare_help(app);
   add_data_options(app, to.common);
   app.add_option(
          "--pairs", to.pairs,

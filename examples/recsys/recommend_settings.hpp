@@ -38,7 +38,7 @@ inline void add_list_options(CLI::App& app, recommend_settings& to) {
 }
 
 inline void add_options(CLI::App& app, recommend_settings& to) {
-  app.option_defaults()->always_capture_default();
+  prepare_help(app);
   add_data_options(app, to.common);
   add_bad_row_option(app, to.common, "--ratings, --candidates or --user-list");
   add_algorithm_option(app, to.common.model, algorithm_names());
