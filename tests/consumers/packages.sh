@@ -84,7 +84,10 @@ done
   documents lk-parallel-tools
 } | holds "$out/tools"
 for program in "${programs[@]}"; do
-  zgrep -q '^\.SH OPTIONS' "$out/tools/usr/share/man/man1/$program.1.gz" || fail "$program: its manual page has no options"
+  page=$out/tools/usr/share/man/man1/$program.1.gz
+  zgrep -q '^\.SH OPTIONS' "$page" || fail "$program: its manual page has no options"
+  odd=$(zgrep -A 1 '^\.HP' "$page" || true) # what help2man took for an option without a text
+  [ -z "$odd" ] || fail "$program: its manual page does not tell an option's name from its text:"$'\n'"$odd"
 done
 
 if command -v lintian >/dev/null; then
