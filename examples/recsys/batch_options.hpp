@@ -35,7 +35,7 @@ inline constexpr const char* exit_code_text =
 /// option: a column as narrow as the longest name has but one.
 inline void prepare_help(CLI::App& app) {
   app.option_defaults()->always_capture_default();
-  app.get_formatter()->column_width(32);
+  app.get_formatter()->column_width(34);
 }
 
 /// out: what the output is, for the help.
