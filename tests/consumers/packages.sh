@@ -66,7 +66,7 @@ for package in libtbb-dev libhwloc-dev libspdlog-dev; do
 done
 {
   (cd "$source/include" && find . -name '*.hpp' -printf './usr/include/%P\n')
-  printf './usr/share/cmake/lk-parallel/%s.cmake\n' Findhwloc lk-parallel-{config,config-version,targets}
+  printf './usr/share/cmake/lk-parallel/%s\n' {Findhwloc,compiled,lk-parallel-{config,config-version,targets}}.cmake definitions.cpp
   printf './usr/share/pkgconfig/lk-parallel.pc\n'
   documents liblk-parallel-dev
 } | holds "$out/dev"
