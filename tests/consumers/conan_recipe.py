@@ -1,7 +1,7 @@
 # lk-parallel | SPDX-License-Identifier: MIT
-"""conan_recipe.py TREE VERSION OUT: runs the Conan recipe of a source tree with stand-ins for the modules of Conan that it
-imports, which do what matters here: copy files and keep what is said. Looks at version, files and requirements, and at
-whether the recipe's own consumer is where test_package looks for it."""
+"""conan_recipe.py TREE VERSION OUT: runs the Conan recipe of a source tree with stand-ins for Conan's modules, which do
+what matters here: copy files and keep what is said. Looks at version, files and requirements, and at whether the recipe's
+own consumer is where test_package looks for it."""
 
 import importlib.util
 import pathlib
