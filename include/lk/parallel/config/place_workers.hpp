@@ -116,9 +116,9 @@ inline std::vector<std::size_t> deal(const std::vector<cpus>& nodes, const place
 template <class Choose> std::vector<cpus> by_node(const cpu_pool& pool, const placement_request& asked, Choose choose) {
   const std::vector<cpus> nodes = pool.nodes();
   const std::vector<std::size_t> dealt = deal(nodes, asked);
-  std::vector<std::vector<cpus>> of_node(nodes.size());
+  std::vector<std::vector<cpus>> of_node; // one for each; filled by push_back, since GCC 13 warns of an assignment here
   for (std::size_t node = 0; node < nodes.size(); ++node)
-    if (dealt[node] > 0) of_node[node] = choose(pool.part(nodes[node]), dealt[node]);
+    of_node.push_back(dealt[node] > 0 ? choose(pool.part(nodes[node]), dealt[node]) : std::vector<cpus>());
   std::vector<cpus> all;
   for (std::size_t round = 0; all.size() < static_cast<std::size_t>(asked.n_workers); ++round)
     for (const std::vector<cpus>& workers : of_node)
