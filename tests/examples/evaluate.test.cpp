@@ -8,7 +8,6 @@
 #include <filesystem>
 #include <map>
 #include <set>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -26,36 +25,18 @@
 // The program from outside. ctest hands over its path in EVALUATE, and a real ratings file in LK_PARALLEL_RATINGS where
 // there is one.
 
+using namespace recsys::testing;
 using lk::parallel::testing::Approx;
 using lk::parallel::testing::contains;
 using nlohmann::json;
 using recsys::rating;
-using recsys::testing::content_of;
-using recsys::testing::program;
-using recsys::testing::program_result;
-using recsys::testing::scratch_folder;
-using words = std::vector<std::string>;
 
 namespace {
 
-std::string setting(const char* name) {
-  const char* value = std::getenv(name);
-  return value != nullptr ? value : "";
-}
-
-words operator+(words a, const words& b) {
-  a.insert(a.end(), b.begin(), b.end());
-  return a;
-}
-
-words command(const words& arguments) {
-  const std::string path = setting("EVALUATE");
-  if (path.empty()) throw std::runtime_error("EVALUATE is not set to the program's path; run it by ctest");
-  return words{path} + arguments;
-}
+words command(const words& arguments) { return command_of("EVALUATE", arguments); }
 
 program_result run(const words& arguments, const words& knobs = {}) {
-  return program(command(arguments), knobs).finish();
+  return run_program("EVALUATE", arguments, knobs);
 }
 
 const words small{"--users", "200", "--items", "250", "--n-ratings", "8000", "--replicates", "100"};

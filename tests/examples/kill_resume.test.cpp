@@ -25,12 +25,8 @@
 // job. ctest hands over its path in BATCH_RECOMMEND; LK_PARALLEL_KILLS says how many kills there shall be at least and
 // LK_PARALLEL_SEED which.
 
+using namespace recsys::testing;
 using recsys::random_source;
-using recsys::testing::content_of;
-using recsys::testing::program;
-using recsys::testing::program_result;
-using recsys::testing::scratch_folder;
-using words = std::vector<std::string>;
 namespace fs = std::filesystem;
 
 namespace {
@@ -41,17 +37,10 @@ std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
 }
 
 words command(const std::string& out) {
-  const char* path = std::getenv("BATCH_RECOMMEND");
-  if (path == nullptr) throw std::runtime_error("BATCH_RECOMMEND is not set to the program's path; run it by ctest");
-  return {path, "--users",      "2000", "--items", "1500", "--n-ratings", "60000",     "--features",
-          "8",  "--epochs",     "2",    "--n",     "50",   "--execution", "processes", "--jobs",
-          "2",  "--checkpoint", "0.01", "--out",   out};
-}
-
-std::uint64_t size_of(const fs::path& path) {
-  std::error_code none;
-  const auto size = fs::file_size(path, none);
-  return none ? 0 : size;
+  return command_of("BATCH_RECOMMEND",
+                    {"--users",      "2000", "--items", "1500", "--n-ratings", "60000",     "--features", "8",
+                     "--epochs",     "2",    "--n",     "50",   "--execution", "processes", "--jobs",     "2",
+                     "--checkpoint", "0.01", "--out",   out});
 }
 
 /// What the files of a job tell about where it is.

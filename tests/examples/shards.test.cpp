@@ -1,9 +1,7 @@
 // lk-parallel | SPDX-License-Identifier: MIT
 
 #include <cstddef>
-#include <cstdlib>
 #include <filesystem>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -19,43 +17,29 @@
 // BATCH_RECOMMEND and BATCH_MERGE.
 
 using namespace recsys;
+using namespace recsys::testing;
 using lk::parallel::testing::contains;
-using recsys::testing::content_of;
-using recsys::testing::program;
-using recsys::testing::program_result;
-using recsys::testing::scratch_folder;
-using words = std::vector<std::string>;
 namespace fs = std::filesystem;
 
 namespace {
-
-program_result run(const char* which, const words& arguments) {
-  const char* path = std::getenv(which);
-  if (path == nullptr)
-    throw std::runtime_error(std::string(which) + " is not set to the program's path; run it by ctest");
-  words all{path};
-  all.insert(all.end(), arguments.begin(), arguments.end());
-  return program(all).finish();
-}
 
 struct data_size {
   std::string users = "301", ratings = "12000";
 };
 
 program_result recommend(const std::string& out, const words& more, const data_size& data = {}) {
-  words all{"--users", data.users, "--items", "400", "--n-ratings", data.ratings, "--features", "8", "--epochs"};
-  all.insert(all.end(), {"2", "--n", "20", "--execution", "sequential", "--out", out});
-  all.insert(all.end(), more.begin(), more.end());
-  return run("BATCH_RECOMMEND", all);
+  return run_program("BATCH_RECOMMEND",
+                     words{"--users", data.users, "--items", "400", "--n-ratings", data.ratings, "--features", "8",
+                           "--epochs", "2", "--n", "20", "--execution", "sequential", "--out", out} +
+                         more);
 }
 
 words shards_in(const scratch_folder& folder, int n, const words& more = {}, const data_size& data = {}) {
   words files;
   for (int i = 1; i <= n; ++i) {
     const std::string which = std::to_string(i);
-    words options{"--shard", which + "/" + std::to_string(n)};
-    options.insert(options.end(), more.begin(), more.end());
-    const program_result result = recommend(folder.file("lists.csv"), options, data);
+    const words part{"--shard", which + "/" + std::to_string(n)};
+    const program_result result = recommend(folder.file("lists.csv"), part + more, data);
     INFO(result.err);
     REQUIRE(result.code == 0);
     files.push_back(folder.file("lists.csv.shard-" + which + "-of-" + std::to_string(n)));
@@ -64,9 +48,8 @@ words shards_in(const scratch_folder& folder, int n, const words& more = {}, con
   return files;
 }
 
-program_result merge(words files, const std::string& out) {
-  files.insert(files.end(), {"-o", out});
-  return run("BATCH_MERGE", files);
+program_result merge(const words& files, const std::string& out) {
+  return run_program("BATCH_MERGE", files + words{"-o", out});
 }
 
 } // namespace
