@@ -1,10 +1,13 @@
 // lk-parallel | SPDX-License-Identifier: MIT
 
 #include <iostream>
+#include <stop_token>
 #include <string>
 #include <vector>
 
 #include <CLI/CLI.hpp>
+
+#include <lk/parallel/stop_on_signals.hpp>
 
 #include <recsys/batch_program.hpp>
 #include <recsys/merge_shards.hpp>
@@ -25,6 +28,7 @@ int main(int argc, char** argv) {
       ->required()
       ->type_name("FILE");
   app.add_flag("--fresh", asked.fresh, "Start over, whatever there is of this output");
+  recsys::add_checkpoint_option(app, asked);
   app.footer(recsys::exit_code_text);
   try {
     app.parse(argc, argv);
@@ -32,9 +36,10 @@ int main(int argc, char** argv) {
     return app.exit(e) == 0 ? 0 : recsys::exit_not_usable;
   }
   recsys::prepare_process("batch_merge");
+  const std::stop_token stop = lk::parallel::stop_on_signals();
   const recsys::command_line command("batch_merge", argc, argv);
   return recsys::run_and_report(command, [&] {
-    const bool had_to = recsys::merge_shards(shards, asked, command);
+    const bool had_to = recsys::merge_shards(shards, asked, command, stop);
     std::cout << asked.out
               << (had_to ? ": " + std::to_string(shards.size()) + " shards\n"
                          : std::string(" is complete; to make it again: --fresh\n"));

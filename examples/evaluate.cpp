@@ -104,7 +104,8 @@ int complain(int exit_code, const std::string& what) {
 int end_with(const recsys::evaluation& found, output_files& files) {
   if (found.models.empty()) return complain(recsys::exit_interrupted, "interrupted, nothing was written");
   files.write(found);
-  std::cout << recsys::table_text(found) << times_text(found) << std::flush;
+  std::cout << recsys::table_text(found) << times_text(found);
+  recsys::finish_stdout();
   const std::size_t n = found.models.size();
   if (!found.is_complete())
     return complain(recsys::exit_interrupted, fmt::format("interrupted after {} of {} models", n, found.asked.size()));

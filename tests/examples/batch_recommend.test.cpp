@@ -178,6 +178,7 @@ TEST_CASE("options and knobs that are not usable end with code 2", "[batch_recom
   const std::string ratings = folder.file("ratings.dat", "1::2::3::4\n");
   CHECK(run(out + words{"--jobs", "0"}).code == 2);
   CHECK(run(out + words{"--execution", "elsewhere"}).code == 2);
+  CHECK(run(out + words{"--checkpoint", "nan"}).code == 2);
   CHECK(run(out + words{"--bogus"}).code == 2);
   CHECK(run(out + words{"--n-ratings", "5"}).code == 2);
   CHECK(run(out + words{"--ratings", ratings, "--users", "9"}).code == 2);
@@ -260,4 +261,63 @@ TEST_CASE("a full disk ends with code 1 and a remedy, and the job goes on when t
   }
   CHECK(run(all).code == 0);
   CHECK((content_of(folder.file("lists.csv")) == whole));
+}
+
+TEST_CASE("the name of an output may be any bytes", "[batch_recommend]") {
+  const scratch_folder folder;
+  const std::string out = folder.file("caf\xe9.csv");
+  const program_result result = run(small + words{"--execution", "sequential", "--out", out});
+  INFO(result.err);
+  CHECK(result.code == 0);
+  CHECK(std::filesystem::exists(out));
+  CHECK_THAT(content_of(out + ".manifest.json"), contains("caf\xef\xbf\xbd.csv"));
+}
+
+TEST_CASE("an output that can have no manifest is refused before any work, and leaves nothing", "[batch_recommend]") {
+  const scratch_folder folder;
+  const auto refused = [&](const std::string& out, const std::string& sentence) {
+    const program_result result = run({"--epochs", "1000000", "--out", out});
+    CHECK(result.code == 2);
+    CHECK_THAT(result.err, contains(sentence));
+  };
+  refused(folder.file(std::string(240, 'n')), "the name is too long, since .manifest.json.new is added to it");
+  CHECK(folder.files().empty());
+  std::filesystem::create_directory(folder.file("lists.csv.manifest.json"));
+  refused(folder.file("lists.csv"), "lists.csv.manifest.json is not a file, but the manifest has this name");
+  CHECK(folder.files().size() == 1);
+}
+
+TEST_CASE("a summary that cannot be printed ends with code 1, and the lists are there", "[batch_recommend]") {
+  const scratch_folder folder;
+  const words all = command(small + words{"--execution", "sequential", "--out", folder.file("lists.csv")});
+  for (const char* which : {"the first time", "when the lists are complete"}) {
+    INFO(which);
+    const program_result result = program(redirected(">/dev/full", all)).finish();
+    CHECK(result.code == 1);
+    CHECK_THAT(result.err, contains("standard output cannot be written: No space left on device\n"));
+    CHECK(std::filesystem::exists(folder.file("lists.csv")));
+  }
+}
+
+TEST_CASE("no file that is read is written", "[batch_recommend]") {
+  const scratch_folder folder;
+  const std::string header = "userId,movieId,rating\n1,2,3\n";
+  const auto refused = [&](const words& arguments, const std::string& sentence) {
+    const program_result result = run(arguments);
+    CHECK(result.code == 2);
+    CHECK_THAT(result.err, contains(sentence));
+  };
+  for (const char* suffix : {"", ".part", ".journal", ".manifest.json"}) {
+    const std::string ratings = folder.file(std::string("lists.csv") + suffix, header);
+    refused({"--ratings", ratings, "--out", folder.file("lists.csv")}, "--out would replace the file of --ratings");
+    CHECK(content_of(ratings) == header);
+    std::filesystem::remove(ratings);
+  }
+  const std::string users = folder.file("users.txt", "1\n");
+  refused(small + words{"--user-list", users, "--save-ratings", users, "--out", folder.file("lists.csv")},
+          "--save-ratings would replace the file of --user-list");
+  refused(small + words{"--save-ratings", folder.file("./lists.csv"), "--out", folder.file("lists.csv")},
+          "--out would replace the file of --save-ratings");
+  CHECK(content_of(users) == "1\n");
+  CHECK(folder.files().size() == 1);
 }

@@ -249,3 +249,13 @@ TEST_CASE("options and ratings that are not usable end with code 2 and leave not
   CHECK(folder.files().size() == 1);
   CHECK(run({"--help"}).code == 0);
 }
+
+TEST_CASE("a closed stream is no file of the results", "[evaluate]") {
+  const scratch_folder folder;
+  const words asked =
+      small + words{"--algorithms", "popular", "--json", folder.file("found.json"), "--svg", folder.file("found.svg")};
+  CHECK(program(redirected("<&- >&- 2>&-", command(asked))).finish().code == 0);
+  CHECK(json::parse(content_of(folder.file("found.json")))["complete"] == true);
+  CHECK(content_of(folder.file("found.svg")).starts_with("<"));
+  CHECK(program(redirected(">/dev/full", command(asked))).finish().code == 1);
+}

@@ -133,6 +133,11 @@ inline program_result run_program(const char* variable, const words& arguments, 
   return program(command_of(variable, arguments), knobs).finish();
 }
 
+/// The same with its standard streams as a shell has them after these redirections, such as "2>&-".
+inline words redirected(const std::string& streams, const words& command) {
+  return words{"/bin/sh", "-c", "exec \"$0\" \"$@\" " + streams} + command;
+}
+
 /// What a batch program writes to --out, with journal and manifest beside it. Throws: std::runtime_error with what it
 /// said where it did not come to a good end.
 inline std::string output_of(const char* variable, const words& arguments, const words& knobs = {}) {

@@ -122,6 +122,50 @@ TEST_CASE("shards that do not make a whole job are refused, and nothing is writt
   CHECK_THAT(refused({files[0], shards_in(folder, 2)[1]}), contains("is cut in another way"));
   folder.file("lists.csv.shard-2-of-3", content_of(files[1]) + "1,1,1,1\n");
   CHECK_THAT(refused(files), contains("shard-2-of-3 has been changed since it was complete"));
+  fs::remove(files[1]);
+  CHECK_THAT(refused(files), contains("shard-2-of-3 is not a file, but it has a manifest"));
   fs::remove(files[1] + ".manifest.json");
   CHECK_THAT(refused(files), contains("shard-2-of-3 is not complete"));
+}
+
+TEST_CASE("a manifest that no shard can have is refused", "[shard]") {
+  const scratch_folder folder;
+  const words files = shards_in(folder, 2);
+  const auto good = nlohmann::json::parse(content_of(files[0] + ".manifest.json"));
+  const auto refused = [&](const char* place, const nlohmann::json& value) {
+    auto bad = good;
+    bad[nlohmann::json::json_pointer(place)] = value;
+    folder.file("lists.csv.shard-1-of-2.manifest.json", bad.dump());
+    const program_result result = merge(files, folder.file("merged.csv"));
+    INFO(place << " " << value << "\n" << result.err);
+    CHECK(result.code == 2);
+    CHECK(result.err.size() < 1000);
+    CHECK_THAT(result.err, contains("shard"));
+    CHECK_FALSE(fs::exists(folder.file("merged.csv.journal")));
+  };
+  for (const nlohmann::json& value : {nlohmann::json(0), nlohmann::json(-1), nlohmann::json(3), nlohmann::json(1e300),
+                                      nlohmann::json("1"), nlohmann::json(nullptr)})
+    refused("/shard/index", value);
+  for (const nlohmann::json& value : {nlohmann::json(0), nlohmann::json(1'000'000), nlohmann::json(~std::uint64_t{0})})
+    refused("/shard/of", value);
+  refused("/tasks/of", ~std::uint64_t{0});
+  refused("/tasks/begin", 1);
+  refused("/output/crc64", "no number");
+  refused("/output/crc64", "ffffffffffffffffff");
+  refused("/output/bytes", 3);
+  refused("/output/rows", "many");
+  refused("/job/seed", 1);
+  refused("/job", nlohmann::json::array({1}));
+  refused("/format", "another");
+}
+
+TEST_CASE("a merge replaces none of its shards", "[shard]") {
+  const scratch_folder folder;
+  const words files = shards_in(folder, 2);
+  const std::string before = content_of(files[1]);
+  fs::remove(files[1] + ".journal"); // else its job is another one
+  const program_result result = merge(files, files[1]);
+  CHECK(result.code == 2);
+  CHECK_THAT(result.err, contains("--out would replace " + files[1]));
+  CHECK((content_of(files[1]) == before));
 }
