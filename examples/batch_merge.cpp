@@ -1,7 +1,6 @@
 // lk-parallel | SPDX-License-Identifier: MIT
 
 #include <iostream>
-#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -36,10 +35,9 @@ int main(int argc, char** argv) {
     return app.exit(e) == 0 ? 0 : recsys::exit_not_usable;
   }
   recsys::prepare_process("batch_merge");
-  const std::stop_token stop = lk::parallel::stop_on_signals();
   const recsys::command_line command("batch_merge", argc, argv);
   return recsys::run_and_report(command, [&] {
-    const bool had_to = recsys::merge_shards(shards, asked, command, stop);
+    const bool had_to = recsys::merge_shards(shards, asked, command, lk::parallel::stop_on_signals());
     std::cout << asked.out
               << (had_to ? ": " + std::to_string(shards.size()) + " shards\n"
                          : std::string(" is complete; to make it again: --fresh\n"));

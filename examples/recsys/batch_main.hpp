@@ -3,7 +3,6 @@
 
 #include <iostream>
 #include <memory>
-#include <stop_token>
 #include <string>
 
 #include <CLI/CLI.hpp>
@@ -45,9 +44,8 @@ int batch_main(const std::string& name, const std::string& about, int argc, char
   }
   asked.common.model.als.seed = asked.common.seed;
   prepare_process(name);
-  const std::stop_token stop = lk::parallel::stop_on_signals();
   const command_line command(name, argc, argv);
-  return run_and_report(command, [&] { run(asked, command, stop); });
+  return run_and_report(command, [&] { run(asked, command, lk::parallel::stop_on_signals()); });
 }
 
 } // namespace recsys

@@ -62,7 +62,7 @@ template <class Body> int run_and_report(const command_line& command, Body&& bod
   } catch (const interrupted& e) {
     return keep_going(e.what());
   } catch (const lk::parallel::cancelled&) {
-    return keep_going("interrupted before the first task");
+    return keep_going("interrupted before the first task of this run");
   } catch (const lk::parallel::journal_error& e) {
     return complain(exit_not_usable, e.what());
   } catch (const lk::parallel::config_error& e) {

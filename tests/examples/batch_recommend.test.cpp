@@ -205,7 +205,7 @@ TEST_CASE("Ctrl-C in training ends with code 130 and leaves no output", "[batch_
   running.interrupt();
   const program_result result = running.finish();
   CHECK(result.code == 130);
-  CHECK_THAT(result.err, contains("batch_recommend: interrupted before the first task; to go on: "));
+  CHECK_THAT(result.err, contains("batch_recommend: interrupted before the first task of this run; to go on: "));
   CHECK(folder.files().empty());
 }
 

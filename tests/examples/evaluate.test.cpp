@@ -15,6 +15,7 @@
 
 #include <support/catch.hpp>
 #include <support/procfs.hpp>
+#include <support/short_files.hpp>
 
 #include <recsys/holdout.hpp>
 #include <recsys/ratings_reader.hpp>
@@ -248,6 +249,16 @@ TEST_CASE("options and ratings that are not usable end with code 2 and leave not
   CHECK(run(small + words{"--json", folder.file("no/such.json")}).code == 1);
   CHECK(folder.files().size() == 1);
   CHECK(run({"--help"}).code == 0);
+}
+
+TEST_CASE("a full disk ends with code 1 and leaves no file, but the table is printed", "[evaluate]") {
+  const scratch_folder folder;
+  const lk::parallel::testing::short_files full_disk(4096); // less than any plot
+  const program_result result = run(small + words{"--algorithms", "popular", "--svg", folder.file("found.svg")});
+  CHECK(result.code == 1);
+  CHECK_THAT(result.err, contains("cannot write " + folder.file("found.svg") + ": File too large\n"));
+  CHECK_THAT(result.out, contains("\npopular "));
+  CHECK(folder.files().empty());
 }
 
 TEST_CASE("a closed stream is no file of the results", "[evaluate]") {

@@ -60,7 +60,7 @@ struct job_state {
     const std::string line = last_line();
     if (!line.starts_with("checkpoint ")) return part_bytes > 0 ? "in a flush" : "in the start, up to new output";
     const std::size_t bytes_at = line.find(' ', line.find(' ') + 1) + 1;
-    return part_bytes != std::strtoull(line.c_str() + bytes_at, nullptr, 10) ? "in a flush" : "scoring";
+    return part_bytes != std::strtoull(line.c_str() + bytes_at, nullptr, 10) ? "in a flush" : "at work";
   }
 
   std::string log;
