@@ -34,6 +34,7 @@ void run(const recsys::predict_settings& asked, const recsys::command_line& comm
   recsys::bad_rows bad(asked.common.bad_row_policy);
   recsys::prediction_task task = get_task(asked, bad);
   const std::vector<recsys::pair_run> runs = recsys::runs_of(task.pairs);
+  job->check_inputs();
   const recsys::data_facts data = recsys::facts_of(task.from.data, bad);
   times.data = watch.lap();
   task.from.model = recsys::train_with_progress(command.name(), task.from.data, asked.common.model, stop);

@@ -24,6 +24,7 @@ void run(const recsys::recommend_settings& asked, const recsys::command_line& co
   recsys::recommender made;
   made.data = recsys::index_ratings(recsys::get_ratings(asked.common, bad)); // the list itself no worker needs
   const recsys::list_plan plan = recsys::plan_lists(made.data, asked, bad);
+  job->check_inputs();
   const recsys::data_facts data = recsys::facts_of(made.data, bad);
   times.data = watch.lap();
   made.model = recsys::train_with_progress(command.name(), made.data, asked.common.model, stop);

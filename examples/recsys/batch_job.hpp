@@ -51,6 +51,9 @@ class batch_job {
     rows_ = count_rows() - 1;
   }
 
+  /// For when the inputs were read. Throws: std::invalid_argument where they are not those of the job any more.
+  void check_inputs() const { identity_.check_inputs_at_rest(); }
+
   bool is_complete() const { return journal_.is_complete(); }
   std::string file() const { return journal_.target().string(); }
   /// Tasks of this shard that are done.

@@ -102,10 +102,13 @@ inline void add_run_options(CLI::App& app, settings& to, const std::string& task
 
 /// Whether two names are one file, which need not be there.
 inline bool same_file(const std::string& a, const std::string& b) {
+  namespace fs = std::filesystem;
   std::error_code ignored;
-  return !a.empty() && !b.empty() &&
-         (std::filesystem::weakly_canonical(a, ignored) == std::filesystem::weakly_canonical(b, ignored) ||
-          std::filesystem::equivalent(a, b, ignored));
+  const auto place = [&](const std::string& name) {
+    return fs::weakly_canonical(fs::absolute(name, ignored), ignored);
+  };
+  if (a.empty() || b.empty()) return false;
+  return (place(a) == place(b) && !place(a).empty()) || fs::equivalent(a, b, ignored);
 }
 
 /// Throws: std::invalid_argument where the job would write into the file of an option.

@@ -318,6 +318,8 @@ TEST_CASE("no file that is read is written", "[batch_recommend]") {
           "--save-ratings would replace the file of --user-list");
   refused(small + words{"--save-ratings", folder.file("./lists.csv"), "--out", folder.file("lists.csv")},
           "--out would replace the file of --save-ratings");
+  refused(small + words{"--save-ratings", "./no-such.csv", "--out", "no-such.csv"},
+          "--out would replace the file of --save-ratings");
   CHECK(content_of(users) == "1\n");
   CHECK(folder.files().size() == 1);
 }
