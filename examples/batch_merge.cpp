@@ -6,6 +6,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include <lk/parallel/stop_on_signals.hpp>
+
 #include <recsys/batch_options.hpp>
 #include <recsys/batch_program.hpp>
 #include <recsys/merge_shards.hpp>
@@ -27,6 +29,7 @@ int main(int argc, char** argv) {
       ->required()
       ->type_name("FILE");
   app.add_flag("--fresh", asked.fresh, "Start over, whatever there is of this output");
+  recsys::add_checkpoint_option(app, asked);
   app.footer(recsys::exit_code_text);
   try {
     app.parse(argc, argv);
@@ -36,7 +39,7 @@ int main(int argc, char** argv) {
   recsys::prepare_process("batch_merge");
   const recsys::command_line command("batch_merge", argc, argv);
   return recsys::run_and_report(command, [&] {
-    const bool had_to = recsys::merge_shards(shards, asked, command);
+    const bool had_to = recsys::merge_shards(shards, asked, command, lk::parallel::stop_on_signals());
     std::cout << asked.out
               << (had_to ? ": " + std::to_string(shards.size()) + " shards\n"
                          : std::string(" is complete; to make it again: --fresh\n"));

@@ -103,8 +103,15 @@ int complain(int exit_code, const std::string& what) {
 /// Prints and writes what was found, and hands back the exit code that goes with it.
 int end_with(const recsys::evaluation& found, output_files& files) {
   if (found.models.empty()) return complain(recsys::exit_interrupted, "interrupted, nothing was written");
-  files.write(found);
-  std::cout << recsys::table_text(found) << times_text(found) << std::flush;
+  const std::string table = recsys::table_text(found) + times_text(found);
+  try {
+    files.write(found);
+  } catch (...) { // what was found is not lost with a full disk
+    std::cout << table << std::flush;
+    throw;
+  }
+  std::cout << table;
+  recsys::finish_stdout();
   const std::size_t n = found.models.size();
   if (!found.is_complete())
     return complain(recsys::exit_interrupted, fmt::format("interrupted after {} of {} models", n, found.asked.size()));
@@ -129,11 +136,11 @@ int run(const recsys::evaluate_settings& asked, const std::stop_token& stop) {
 }
 
 /// Runs what was asked for and turns every way to fail into a sentence and an exit code.
-int run_and_report(const recsys::evaluate_settings& asked, const std::stop_token& stop) {
+int run_and_report(const recsys::evaluate_settings& asked) {
   try {
     recsys::check_settings(asked);
     lk::parallel::initialize({.processes = asked.common.jobs});
-    return run(asked, stop);
+    return run(asked, lk::parallel::stop_on_signals());
   } catch (const lk::parallel::config_error& e) {
     return complain(recsys::exit_not_usable, e.what());
   } catch (const recsys::input_error& e) {
@@ -161,5 +168,5 @@ int main(int argc, char** argv) {
   }
   asked.holdout.seed = asked.options.seed = asked.common.seed;
   recsys::prepare_process("evaluate");
-  return run_and_report(asked, lk::parallel::stop_on_signals());
+  return run_and_report(asked);
 }

@@ -37,17 +37,22 @@ class batch_job {
  public:
   /// Opens the output, so that one that cannot be written or belongs to another job is known before the work.
   /// header: the first line of the output, with its line end.
-  /// Throws: as lk::parallel::journal.
+  /// Throws: std::invalid_argument where it can have no manifest; as lk::parallel::journal.
   batch_job(const batch_options& asked, const command_line& command, job_identity identity, std::string header)
       : command_(command)
       , identity_(std::move(identity))
       , header_(std::move(header))
       , journal_(asked.file(), identity_.entries(),
                  {.fresh = asked.fresh, .checkpoint_interval = asked.checkpoint_interval()}) {
-    if (is_complete() || journal_.n_records() == 0) return;
+    if (is_complete()) return;
+    check_manifest_of(journal_.target());
+    if (journal_.n_records() == 0) return;
     kept_ = done();
     rows_ = count_rows() - 1;
   }
+
+  /// For when the inputs were read. Throws: std::invalid_argument where they are not those of the job any more.
+  void check_inputs() const { identity_.check_inputs_at_rest(); }
 
   bool is_complete() const { return journal_.is_complete(); }
   std::string file() const { return journal_.target().string(); }
@@ -116,7 +121,7 @@ class batch_job {
                               rows_,
                               block_of(identity_.part(), n_tasks_),
                               n_tasks_};
-    journal_.commit(make_manifest(identity_, output, run).dump(2) + "\n");
+    journal_.commit(manifest_text(make_manifest(identity_, output, run)));
   }
 
  private:

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <chrono>
+#include <cmath>
 #include <cstddef>
+#include <cstdlib>
 #include <string>
 #include <utility>
 #include <vector>
@@ -38,6 +40,18 @@ inline void prepare_help(CLI::App& app) {
   app.get_formatter()->column_width(34);
 }
 
+/// For CLI11, in whose ranges NaN lies.
+inline std::string is_a_number(const std::string& text) {
+  return std::isnan(std::strtod(text.c_str(), nullptr)) ? text + " is not a number" : "";
+}
+
+inline void add_checkpoint_option(CLI::App& app, batch_options& to) {
+  app.add_option("--checkpoint", to.checkpoint_seconds, "The most work that a kill or a loss of power may cost")
+      ->check(CLI::Range(0.0, 86'400.0))
+      ->check(is_a_number)
+      ->type_name("SECONDS");
+}
+
 /// out: what the output is, for the help.
 inline void add_batch_options(CLI::App& app, batch_options& to, const std::string& out) {
   app.add_option("--out", to.out, out + "; there under its name when it is complete, with FILE.manifest.json")
@@ -52,9 +66,7 @@ inline void add_batch_options(CLI::App& app, batch_options& to, const std::strin
          },
          "Do the I-th of N parts only, into FILE.shard-I-of-N; batch_merge makes one file of them")
       ->type_name("I/N");
-  app.add_option("--checkpoint", to.checkpoint_seconds, "The most work that a kill or a loss of power may cost")
-      ->check(CLI::Range(0.0, 86'400.0))
-      ->type_name("SECONDS");
+  add_checkpoint_option(app, to);
 }
 
 class command_line {

@@ -30,6 +30,7 @@ inline std::string library_version() {
 struct input_file {
   std::string role, path;
   lk::parallel::file_fingerprint content;
+  std::filesystem::file_time_type written; ///< when it was last
 };
 
 class job_identity {
@@ -61,12 +62,21 @@ class job_identity {
     if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status))
       throw std::invalid_argument(path + ": cannot be read: a regular file is expected, since a job that goes on reads "
                                          "it again");
+    const auto written = std::filesystem::last_write_time(path, unknown);
     try {
-      inputs_.push_back({role, path, lk::parallel::fingerprint(path)});
+      inputs_.push_back({role, path, lk::parallel::fingerprint(path), written});
     } catch (const lk::parallel::resource_error& e) {
       throw std::invalid_argument(path + ": cannot be read: " + std::strerror(e.errno_code));
     }
     return setting(role, to_string(inputs_.back().content));
+  }
+
+  /// For when the inputs were read. Throws: std::invalid_argument where one has been written since it was added here.
+  void check_inputs_at_rest() const {
+    std::error_code gone;
+    for (const input_file& one : inputs_)
+      if (std::filesystem::last_write_time(one.path, gone) != one.written)
+        throw std::invalid_argument(one.path + " was changed while it was read; start again when it is complete");
   }
 
   const lk::parallel::journal_identity& entries() const { return entries_; }

@@ -4,7 +4,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <ctime>
+#include <filesystem>
+#include <stdexcept>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -87,6 +90,25 @@ inline json make_manifest(const job_identity& job, const output_facts& output, c
                   {"seconds", run.seconds},
                   {"tasks_kept_from_before", run.tasks_kept}};
   return made;
+}
+
+/// For the beginning of a job. Throws: std::invalid_argument where its output could have no manifest in the end.
+inline void check_manifest_of(const std::filesystem::path& output) {
+  const std::string manifest = output.string() + ".manifest.json",
+                    fresh = manifest + ".new"; // as the journal names them
+  std::error_code none;
+  if (std::filesystem::exists(std::filesystem::symlink_status(manifest, none)) &&
+      !std::filesystem::is_regular_file(manifest, none))
+    throw std::invalid_argument(manifest +
+                                " is not a file, but the manifest has this name; move it away, or name another output");
+  if (!status_known(std::filesystem::status(fresh, none)) && none == std::errc::filename_too_long)
+    throw std::invalid_argument(output.string() + ": the name is too long, since " +
+                                fresh.substr(output.string().size()) + " is added to it");
+}
+
+/// The bytes of the file. What is no UTF-8, as the name of a file may be, has U+FFFD in its place.
+inline std::string manifest_text(const json& manifest) {
+  return manifest.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
 }
 
 } // namespace recsys

@@ -100,16 +100,24 @@ inline void add_run_options(CLI::App& app, settings& to, const std::string& task
              std::string(exit_code_text));
 }
 
-/// A file's role that another file already has.
+/// Whether two names are one file, which need not be there.
 inline bool same_file(const std::string& a, const std::string& b) {
+  namespace fs = std::filesystem;
   std::error_code ignored;
-  return !a.empty() && !b.empty() && (a == b || std::filesystem::equivalent(a, b, ignored));
+  const auto place = [&](const std::string& name) {
+    return fs::weakly_canonical(fs::absolute(name, ignored), ignored);
+  };
+  if (a.empty() || b.empty()) return false;
+  return (place(a) == place(b) && !place(a).empty()) || fs::equivalent(a, b, ignored);
 }
 
-/// Throws: std::invalid_argument where the output would take the place of the file of an option.
+/// Throws: std::invalid_argument where the job would write into the file of an option.
 inline void keep_apart(const settings& asked, const std::string& option, const std::string& file) {
-  if (same_file(asked.batch.file(), file))
-    throw std::invalid_argument("--out would replace the file of " + option + ", " + file);
+  for (const char* of_the_job : {"", ".part", ".journal", ".manifest.json"})
+    if (same_file(asked.batch.file() + of_the_job, file))
+      throw std::invalid_argument("--out would replace the file of " + option + ", " + file);
+  if (option != "--save-ratings" && same_file(asked.save_ratings, file))
+    throw std::invalid_argument("--save-ratings would replace the file of " + option + ", " + file);
 }
 
 /// Throws: std::invalid_argument where options contradict each other.

@@ -86,7 +86,8 @@ class text_lines {
     if (file_.bad()) refuse_file();
     std::size_t length = static_cast<std::size_t>(file_.gcount());
     if (file_.eof() && length == 0) return false;
-    if (file_.fail() && !file_.eof()) {
+    is_cut_ = file_.fail() && !file_.eof();
+    if (is_cut_) {
       file_.clear();
       file_.ignore(std::numeric_limits<std::streamsize>::max(), '\n');
     } else if (!file_.eof()) {
@@ -99,6 +100,7 @@ class text_lines {
   }
 
   std::string_view line() const { return line_; } ///< Lifetime: until the next one.
+  bool is_cut() const { return is_cut_; }         ///< whether the line goes on
   std::size_t number() const { return number_; }
 
  private:
@@ -111,6 +113,7 @@ class text_lines {
   std::ifstream file_;
   std::string_view line_;
   std::size_t number_ = 0;
+  bool is_cut_ = false;
 };
 
 /// row_name: "a rating", say.
@@ -137,7 +140,9 @@ void for_rows(const std::string& path, const std::string& row_name, bad_rows& ba
     for (; n_blank > 0; --n_blank)
       bad.meet(complaint(path, lines.number() - n_blank, "", row_name,
                          row_name + " (only the end of the file may be blank)"));
-    if (!take(lines.line(), lines.number(), expected))
+    if (lines.is_cut())
+      bad.meet(complaint(path, lines.number(), lines.line(), row_name, "a line of less than 65536 bytes"));
+    else if (!take(lines.line(), lines.number(), expected))
       bad.meet(complaint(path, lines.number(), lines.line(), row_name, expected));
   }
 }

@@ -4,12 +4,9 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <filesystem>
 #include <sstream>
-#include <stdexcept>
 #include <string>
-#include <system_error>
 #include <vector>
 
 #include <support/catch.hpp>
@@ -23,42 +20,22 @@
 
 // The program from outside. ctest hands over its path in BATCH_PREDICT.
 
+using namespace recsys::testing;
 using lk::parallel::testing::contains;
-using recsys::testing::content_of;
-using recsys::testing::program;
-using recsys::testing::program_result;
-using recsys::testing::scratch_folder;
-using words = std::vector<std::string>;
 
 namespace {
 
-words command(const words& arguments) {
-  const char* const path = std::getenv("BATCH_PREDICT");
-  if (path == nullptr) throw std::runtime_error("BATCH_PREDICT is not set to the program's path; run it by ctest");
-  words all{path};
-  all.insert(all.end(), arguments.begin(), arguments.end());
-  return all;
-}
+words command(const words& arguments) { return command_of("BATCH_PREDICT", arguments); }
 
 program_result run(const words& arguments, const words& knobs = {}) {
-  return program(command(arguments), knobs).finish();
+  return run_program("BATCH_PREDICT", arguments, knobs);
 }
 
-words operator+(words a, const words& b) {
-  a.insert(a.end(), b.begin(), b.end());
-  return a;
+std::string predictions_of(const words& arguments, const words& knobs = {}) {
+  return output_of("BATCH_PREDICT", arguments, knobs);
 }
 
 const words small{"--users", "200", "--items", "300", "--n-ratings", "9000"};
-
-/// The predictions of one run, after a check that it went well.
-std::string predictions_of(const words& arguments, const words& knobs = {}) {
-  const scratch_folder folder;
-  const program_result result = run(arguments + words{"--out", folder.file("predictions.csv")}, knobs);
-  INFO(result.err);
-  REQUIRE(result.code == 0);
-  return content_of(folder.file("predictions.csv"));
-}
 
 /// Every user with every third item, users that nobody knows, and items that nobody knows.
 std::string many_pairs() {
@@ -152,12 +129,7 @@ TEST_CASE("Ctrl-C while pairs are predicted ends with code 130, and the same com
   const std::string whole = predictions_of(job);
   const std::string out = folder.file("predictions.csv");
   program running(command(job + words{"--out", out}));
-  const auto is_growing = [&] {
-    std::error_code none;
-    const auto size = std::filesystem::file_size(out + ".part", none);
-    return !none && size > 1000;
-  };
-  REQUIRE(program::poll_until(is_growing, std::chrono::seconds(60)));
+  REQUIRE(program::poll_until([&] { return size_of(out + ".part") > 1000; }, std::chrono::seconds(60)));
   running.interrupt();
   const program_result result = running.finish();
   CHECK(result.code == 130);

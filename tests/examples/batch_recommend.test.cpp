@@ -1,7 +1,6 @@
 // lk-parallel | SPDX-License-Identifier: MIT
 
 #include <chrono>
-#include <cstdlib>
 #include <filesystem>
 #include <map>
 #include <sstream>
@@ -9,55 +8,31 @@
 #include <vector>
 
 #include <support/catch.hpp>
+#include <support/short_files.hpp>
 
 #include "program.hpp"
 #include "scratch_folder.hpp"
-#include "short_files.hpp"
 
 // The program from outside: what it writes, says and leaves. ctest hands over its path in BATCH_RECOMMEND, and a real
 // ratings file in LK_PARALLEL_RATINGS where there is one.
 
-using recsys::testing::content_of;
-using recsys::testing::program;
-using recsys::testing::program_result;
-using recsys::testing::scratch_folder;
-using words = std::vector<std::string>;
+using namespace recsys::testing;
+using lk::parallel::testing::contains;
 
 namespace {
 
-std::string setting(const char* name) {
-  const char* value = std::getenv(name);
-  return value != nullptr ? value : "";
-}
-
-words command(const words& arguments) {
-  words all{setting("BATCH_RECOMMEND")};
-  if (all[0].empty()) throw std::runtime_error("BATCH_RECOMMEND is not set to the program's path; run it by ctest");
-  all.insert(all.end(), arguments.begin(), arguments.end());
-  return all;
-}
+words command(const words& arguments) { return command_of("BATCH_RECOMMEND", arguments); }
 
 program_result run(const words& arguments, const words& knobs = {}) {
-  return program(command(arguments), knobs).finish();
+  return run_program("BATCH_RECOMMEND", arguments, knobs);
+}
+
+std::string lists_of(const words& arguments, const words& knobs = {}) {
+  return output_of("BATCH_RECOMMEND", arguments, knobs);
 }
 
 const words small{"--users",    "300", "--items",  "400", "--n-ratings", "12000",
                   "--features", "8",   "--epochs", "3",   "--n",         "20"};
-
-words operator+(words a, const words& b) {
-  a.insert(a.end(), b.begin(), b.end());
-  return a;
-}
-
-/// The lists of one run, after a check that it went well.
-std::string lists_of(const words& arguments, const words& knobs = {}) {
-  const scratch_folder folder;
-  const program_result result = run(arguments + words{"--out", folder.file("lists.csv")}, knobs);
-  INFO(result.err);
-  REQUIRE(result.code == 0);
-  REQUIRE(folder.files().size() == 3); // with the journal and the manifest
-  return content_of(folder.file("lists.csv"));
-}
 
 void check_same_lists_in_every_place(const words& arguments) {
   const std::string sequential = lists_of(arguments + words{"--execution", "sequential"});
@@ -73,13 +48,6 @@ int count_of(const std::string& part, const std::string& text) {
   int n = 0;
   for (auto at = text.find(part); at != std::string::npos; at = text.find(part, at + part.size())) ++n;
   return n;
-}
-
-/// Whether a list is on its way to the file.
-bool is_growing(const std::string& out) {
-  std::error_code none;
-  const auto size = std::filesystem::file_size(out + ".part", none);
-  return !none && size > 1000; // more than the header
 }
 
 } // namespace
@@ -137,13 +105,12 @@ TEST_CASE("unknown users and candidates follow the policy for bad rows", "[batch
   const words asked = small + words{"--user-list", users, "--out", folder.file("lists.csv")};
   const program_result refused = run(asked);
   CHECK(refused.code == 2);
-  CHECK_THAT(refused.err, lk::parallel::testing::contains(users + ":2: user 999999 has no ratings"));
+  CHECK_THAT(refused.err, contains(users + ":2: user 999999 has no ratings"));
   CHECK(folder.files().size() == 1);
   const program_result skipped = run(asked + words{"--on-bad-row", "skip"});
   CHECK(skipped.code == 0);
-  CHECK_THAT(skipped.err,
-             lk::parallel::testing::contains("[warning] " + users + ":2: user 999999 has no ratings; left out"));
-  CHECK_THAT(skipped.out, lk::parallel::testing::contains("left out  1 bad row\n"));
+  CHECK_THAT(skipped.err, contains("[warning] " + users + ":2: user 999999 has no ratings; left out"));
+  CHECK_THAT(skipped.out, contains("left out  1 bad row\n"));
 }
 
 TEST_CASE("saved ratings give the same lists when they are read back", "[batch_recommend]") {
@@ -163,7 +130,7 @@ TEST_CASE("the summary says what was done and where the lists are", "[batch_reco
   for (const char* part :
        {"12,000 ratings of 300 users and 400 items", "processes 2, threads 2", "8 features, 3 epochs",
         "2 worker processes", "users per second", " MiB ", "lists.csv: 6,000 rows"})
-    CHECK_THAT(result.out, lk::parallel::testing::contains(part));
+    CHECK_THAT(result.out, contains(part));
 }
 
 TEST_CASE("a worker warns of every list that is shorter than asked for", "[batch_recommend]") {
@@ -186,7 +153,7 @@ TEST_CASE("a worker warns of every list that is shorter than asked for", "[batch
       ++n_short;
       const std::string told =
           "[warning] user " + user + " has only " + std::to_string(length) + " unseen items, fewer than 40";
-      CHECK_THAT(result.err, lk::parallel::testing::contains(told));
+      CHECK_THAT(result.err, contains(told));
     }
     CHECK(length_of.size() == 60);
     CHECK((n_short > 0 && n_short < 60));
@@ -211,6 +178,7 @@ TEST_CASE("options and knobs that are not usable end with code 2", "[batch_recom
   const std::string ratings = folder.file("ratings.dat", "1::2::3::4\n");
   CHECK(run(out + words{"--jobs", "0"}).code == 2);
   CHECK(run(out + words{"--execution", "elsewhere"}).code == 2);
+  CHECK(run(out + words{"--checkpoint", "nan"}).code == 2);
   CHECK(run(out + words{"--bogus"}).code == 2);
   CHECK(run(out + words{"--n-ratings", "5"}).code == 2);
   CHECK(run(out + words{"--ratings", ratings, "--users", "9"}).code == 2);
@@ -218,7 +186,7 @@ TEST_CASE("options and knobs that are not usable end with code 2", "[batch_recom
   CHECK(run({"--ratings", folder.file("none"), "--out", folder.file("lists.csv")}).code == 2);
   const program_result result = run(small + out, {"LK_NUM_THREADS=many"});
   CHECK(result.code == 2);
-  CHECK_THAT(result.err, lk::parallel::testing::contains("LK_NUM_THREADS"));
+  CHECK_THAT(result.err, contains("LK_NUM_THREADS"));
   CHECK(folder.files().size() == 1);
   CHECK(run({"--help"}).code == 0);
 }
@@ -227,8 +195,7 @@ TEST_CASE("an output folder that is not there ends with code 1 before any work",
   const scratch_folder folder;
   const program_result result = run({"--epochs", "1000000", "--out", folder.file("none/lists.csv")});
   CHECK(result.code == 1);
-  CHECK_THAT(result.err, lk::parallel::testing::contains(
-                             "none/lists.csv failed: No such file or directory; make the folder first"));
+  CHECK_THAT(result.err, contains("none/lists.csv failed: No such file or directory; make the folder first"));
 }
 
 TEST_CASE("Ctrl-C in training ends with code 130 and leaves no output", "[batch_recommend]") {
@@ -238,8 +205,7 @@ TEST_CASE("Ctrl-C in training ends with code 130 and leaves no output", "[batch_
   running.interrupt();
   const program_result result = running.finish();
   CHECK(result.code == 130);
-  CHECK_THAT(result.err,
-             lk::parallel::testing::contains("batch_recommend: interrupted before the first task; to go on: "));
+  CHECK_THAT(result.err, contains("batch_recommend: interrupted before the first task of this run; to go on: "));
   CHECK(folder.files().empty());
 }
 
@@ -251,17 +217,17 @@ TEST_CASE("Ctrl-C while workers score ends with code 130, and the same command g
   const scratch_folder folder;
   const words all = job + words{"--out", folder.file("lists.csv")};
   program running(command(all));
-  REQUIRE(program::poll_until([&] { return is_growing(folder.file("lists.csv")); }, std::chrono::seconds(60)));
+  REQUIRE(program::poll_until([&] { return size_of(folder.file("lists.csv.part")) > 1000; }, std::chrono::seconds(60)));
   running.interrupt();
   const program_result result = running.finish();
   CHECK(result.code == 130);
-  CHECK_THAT(result.err, lk::parallel::testing::contains(" of 20000 tasks are kept; to go on: " + command({})[0]));
-  CHECK_THAT(result.err, lk::parallel::testing::contains("--checkpoint 0.01 --out " + folder.file("lists.csv") + "\n"));
+  CHECK_THAT(result.err, contains(" of 20000 tasks are kept; to go on: " + command({})[0]));
+  CHECK_THAT(result.err, contains("--checkpoint 0.01 --out " + folder.file("lists.csv") + "\n"));
   CHECK_FALSE(std::filesystem::exists(folder.file("lists.csv")));
   const program_result rest = run(all);
   CHECK(rest.code == 0);
-  CHECK_THAT(rest.out, lk::parallel::testing::contains(" kept from before\n"));
-  CHECK_THAT(rest.out, lk::parallel::testing::contains("lists.csv: 400,000 rows\n"));
+  CHECK_THAT(rest.out, contains(" kept from before\n"));
+  CHECK_THAT(rest.out, contains("lists.csv: 400,000 rows\n"));
   CHECK((content_of(folder.file("lists.csv")) == whole));
 }
 
@@ -273,10 +239,10 @@ TEST_CASE("a complete job is not done again, one with other settings is refused,
   const std::string first = content_of(folder.file("lists.csv"));
   const program_result again = run(all);
   CHECK(again.code == 0);
-  CHECK_THAT(again.out, lk::parallel::testing::contains("lists.csv is complete; to make it again: --fresh\n"));
+  CHECK_THAT(again.out, contains("lists.csv is complete; to make it again: --fresh\n"));
   const program_result other = run(all + words{"--seed", "2"});
   CHECK(other.code == 2);
-  CHECK_THAT(other.err, lk::parallel::testing::contains("seed was \"1\" and is \"2\""));
+  CHECK_THAT(other.err, contains("seed was \"1\" and is \"2\""));
   CHECK((content_of(folder.file("lists.csv")) == first));
   CHECK(run(all + words{"--seed", "2", "--fresh"}).code == 0);
   CHECK((content_of(folder.file("lists.csv")) != first));
@@ -287,12 +253,73 @@ TEST_CASE("a full disk ends with code 1 and a remedy, and the job goes on when t
   const scratch_folder folder;
   const words all = small + words{"--execution", "sequential", "--checkpoint", "0", "--out", folder.file("lists.csv")};
   {
-    const recsys::testing::short_files full_disk(100'000);
+    const lk::parallel::testing::short_files full_disk(100'000);
     const program_result result = run(all);
     CHECK(result.code == 1);
-    CHECK_THAT(result.err, lk::parallel::testing::contains("lists.csv.part failed: File too large; raise the limit"));
+    CHECK_THAT(result.err, contains("lists.csv.part failed: File too large; raise the limit"));
     CHECK_FALSE(std::filesystem::exists(folder.file("lists.csv")));
   }
   CHECK(run(all).code == 0);
   CHECK((content_of(folder.file("lists.csv")) == whole));
+}
+
+TEST_CASE("the name of an output may be any bytes", "[batch_recommend]") {
+  const scratch_folder folder;
+  const std::string out = folder.file("caf\xe9.csv");
+  const program_result result = run(small + words{"--execution", "sequential", "--out", out});
+  INFO(result.err);
+  CHECK(result.code == 0);
+  CHECK(std::filesystem::exists(out));
+  CHECK_THAT(content_of(out + ".manifest.json"), contains("caf\xef\xbf\xbd.csv"));
+}
+
+TEST_CASE("an output that can have no manifest is refused before any work, and leaves nothing", "[batch_recommend]") {
+  const scratch_folder folder;
+  const auto refused = [&](const std::string& out, const std::string& sentence) {
+    const program_result result = run({"--epochs", "1000000", "--out", out});
+    CHECK(result.code == 2);
+    CHECK_THAT(result.err, contains(sentence));
+  };
+  refused(folder.file(std::string(240, 'n')), "the name is too long, since .manifest.json.new is added to it");
+  CHECK(folder.files().empty());
+  std::filesystem::create_directory(folder.file("lists.csv.manifest.json"));
+  refused(folder.file("lists.csv"), "lists.csv.manifest.json is not a file, but the manifest has this name");
+  CHECK(folder.files().size() == 1);
+}
+
+TEST_CASE("a summary that cannot be printed ends with code 1, and the lists are there", "[batch_recommend]") {
+  const scratch_folder folder;
+  const words all = command(small + words{"--execution", "sequential", "--out", folder.file("lists.csv")});
+  for (const char* which : {"the first time", "when the lists are complete"}) {
+    INFO(which);
+    const program_result result = program(redirected(">/dev/full", all)).finish();
+    CHECK(result.code == 1);
+    CHECK_THAT(result.err, contains("standard output cannot be written: No space left on device\n"));
+    CHECK(std::filesystem::exists(folder.file("lists.csv")));
+  }
+}
+
+TEST_CASE("no file that is read is written", "[batch_recommend]") {
+  const scratch_folder folder;
+  const std::string header = "userId,movieId,rating\n1,2,3\n";
+  const auto refused = [&](const words& arguments, const std::string& sentence) {
+    const program_result result = run(arguments);
+    CHECK(result.code == 2);
+    CHECK_THAT(result.err, contains(sentence));
+  };
+  for (const char* suffix : {"", ".part", ".journal", ".manifest.json"}) {
+    const std::string ratings = folder.file(std::string("lists.csv") + suffix, header);
+    refused({"--ratings", ratings, "--out", folder.file("lists.csv")}, "--out would replace the file of --ratings");
+    CHECK(content_of(ratings) == header);
+    std::filesystem::remove(ratings);
+  }
+  const std::string users = folder.file("users.txt", "1\n");
+  refused(small + words{"--user-list", users, "--save-ratings", users, "--out", folder.file("lists.csv")},
+          "--save-ratings would replace the file of --user-list");
+  refused(small + words{"--save-ratings", folder.file("./lists.csv"), "--out", folder.file("lists.csv")},
+          "--out would replace the file of --save-ratings");
+  refused(small + words{"--save-ratings", "./no-such.csv", "--out", "no-such.csv"},
+          "--out would replace the file of --save-ratings");
+  CHECK(content_of(users) == "1\n");
+  CHECK(folder.files().size() == 1);
 }

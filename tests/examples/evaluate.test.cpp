@@ -8,7 +8,6 @@
 #include <filesystem>
 #include <map>
 #include <set>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -16,6 +15,7 @@
 
 #include <support/catch.hpp>
 #include <support/procfs.hpp>
+#include <support/short_files.hpp>
 
 #include <recsys/holdout.hpp>
 #include <recsys/ratings_reader.hpp>
@@ -26,36 +26,18 @@
 // The program from outside. ctest hands over its path in EVALUATE, and a real ratings file in LK_PARALLEL_RATINGS where
 // there is one.
 
+using namespace recsys::testing;
 using lk::parallel::testing::Approx;
 using lk::parallel::testing::contains;
 using nlohmann::json;
 using recsys::rating;
-using recsys::testing::content_of;
-using recsys::testing::program;
-using recsys::testing::program_result;
-using recsys::testing::scratch_folder;
-using words = std::vector<std::string>;
 
 namespace {
 
-std::string setting(const char* name) {
-  const char* value = std::getenv(name);
-  return value != nullptr ? value : "";
-}
-
-words operator+(words a, const words& b) {
-  a.insert(a.end(), b.begin(), b.end());
-  return a;
-}
-
-words command(const words& arguments) {
-  const std::string path = setting("EVALUATE");
-  if (path.empty()) throw std::runtime_error("EVALUATE is not set to the program's path; run it by ctest");
-  return words{path} + arguments;
-}
+words command(const words& arguments) { return command_of("EVALUATE", arguments); }
 
 program_result run(const words& arguments, const words& knobs = {}) {
-  return program(command(arguments), knobs).finish();
+  return run_program("EVALUATE", arguments, knobs);
 }
 
 const words small{"--users", "200", "--items", "250", "--n-ratings", "8000", "--replicates", "100"};
@@ -267,4 +249,24 @@ TEST_CASE("options and ratings that are not usable end with code 2 and leave not
   CHECK(run(small + words{"--json", folder.file("no/such.json")}).code == 1);
   CHECK(folder.files().size() == 1);
   CHECK(run({"--help"}).code == 0);
+}
+
+TEST_CASE("a full disk ends with code 1 and leaves no file, but the table is printed", "[evaluate]") {
+  const scratch_folder folder;
+  const lk::parallel::testing::short_files full_disk(4096); // less than any plot
+  const program_result result = run(small + words{"--algorithms", "popular", "--svg", folder.file("found.svg")});
+  CHECK(result.code == 1);
+  CHECK_THAT(result.err, contains("cannot write " + folder.file("found.svg") + ": File too large\n"));
+  CHECK_THAT(result.out, contains("\npopular "));
+  CHECK(folder.files().empty());
+}
+
+TEST_CASE("a closed stream is no file of the results", "[evaluate]") {
+  const scratch_folder folder;
+  const words asked =
+      small + words{"--algorithms", "popular", "--json", folder.file("found.json"), "--svg", folder.file("found.svg")};
+  CHECK(program(redirected("<&- >&- 2>&-", command(asked))).finish().code == 0);
+  CHECK(json::parse(content_of(folder.file("found.json")))["complete"] == true);
+  CHECK(content_of(folder.file("found.svg")).starts_with("<"));
+  CHECK(program(redirected(">/dev/full", command(asked))).finish().code == 1);
 }

@@ -21,16 +21,12 @@
 #include "program.hpp"
 #include "scratch_folder.hpp"
 
-// The real program, whole process group killed at random moments and started again until its job is done, job after
-// job. ctest hands over its path in BATCH_RECOMMEND; LK_PARALLEL_KILLS says how many kills there shall be at least and
-// LK_PARALLEL_SEED which.
+// The real programs, whole process groups killed or interrupted (Ctrl-C) at random moments and started again until
+// their job is done, job after job. ctest hands over their paths in BATCH_RECOMMEND, BATCH_PREDICT and BATCH_MERGE;
+// LK_PARALLEL_KILLS says how many kills of each there shall be at least and LK_PARALLEL_SEED which.
 
+using namespace recsys::testing;
 using recsys::random_source;
-using recsys::testing::content_of;
-using recsys::testing::program;
-using recsys::testing::program_result;
-using recsys::testing::scratch_folder;
-using words = std::vector<std::string>;
 namespace fs = std::filesystem;
 
 namespace {
@@ -38,20 +34,6 @@ namespace {
 std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
   const char* text = std::getenv(variable);
   return text != nullptr && *text != '\0' ? std::strtoull(text, nullptr, 10) : otherwise;
-}
-
-words command(const std::string& out) {
-  const char* path = std::getenv("BATCH_RECOMMEND");
-  if (path == nullptr) throw std::runtime_error("BATCH_RECOMMEND is not set to the program's path; run it by ctest");
-  return {path, "--users",      "2000", "--items", "1500", "--n-ratings", "60000",     "--features",
-          "8",  "--epochs",     "2",    "--n",     "50",   "--execution", "processes", "--jobs",
-          "2",  "--checkpoint", "0.01", "--out",   out};
-}
-
-std::uint64_t size_of(const fs::path& path) {
-  std::error_code none;
-  const auto size = fs::file_size(path, none);
-  return none ? 0 : size;
 }
 
 /// What the files of a job tell about where it is.
@@ -72,14 +54,13 @@ struct job_state {
   std::string phase_after(const job_state& before) const {
     if (has_output) return "after the output had its name";
     if (before.log.starts_with(log) && part_bytes <= before.part_bytes) // nothing new, perhaps something taken back
-      return log.empty() ? "before the journal" : "start, data, training, start of workers";
+      return log.empty() ? "before the journal" : "in the start, up to new output";
     if (is_complete_line_there()) return "in the commit";
     if (!log.ends_with('\n')) return "in a flush";
     const std::string line = last_line();
-    if (!line.starts_with("checkpoint "))
-      return part_bytes > 0 ? "in a flush" : "start, data, training, start of workers";
+    if (!line.starts_with("checkpoint ")) return part_bytes > 0 ? "in a flush" : "in the start, up to new output";
     const std::size_t bytes_at = line.find(' ', line.find(' ') + 1) + 1;
-    return part_bytes != std::strtoull(line.c_str() + bytes_at, nullptr, 10) ? "in a flush" : "scoring";
+    return part_bytes != std::strtoull(line.c_str() + bytes_at, nullptr, 10) ? "in a flush" : "at work";
   }
 
   std::string log;
@@ -95,8 +76,6 @@ void wait_for(program& running, const std::function<bool()>& condition, std::chr
 }
 
 constexpr std::chrono::seconds long_enough{60};
-constexpr std::uint64_t some_kills = lk::parallel::testing::under_sanitizer ? 6 : 20; // each costs a start
-
 /// A random moment of the program's life: half of them any, the others where files change.
 void wait_for_moment(program& running, const std::string& out, random_source& random, std::chrono::microseconds whole) {
   const auto some = [&](std::chrono::microseconds most) {
@@ -128,51 +107,104 @@ void wait_for_moment(program& running, const std::string& out, random_source& ra
   }
 }
 
-} // namespace
+using clock = std::chrono::steady_clock;
 
-TEST_CASE("a job that is killed at random moments writes the bytes of one that is not", "[kill]") {
-  const scratch_folder reference_folder;
-  const std::string reference_file = reference_folder.file("lists.csv");
-  using clock = std::chrono::steady_clock;
-  const auto time_since = [](clock::time_point begun) {
-    return std::chrono::duration_cast<std::chrono::microseconds>(clock::now() - begun);
+std::chrono::microseconds time_since(clock::time_point begun) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(clock::now() - begun);
+}
+
+/// An interrupted program either tells how to go on, or has not said anything yet, or was done.
+void check_interrupted(const program_result& result) {
+  INFO(result.err);
+  if (result.code == 130)
+    REQUIRE_THAT(result.err, lk::parallel::testing::contains("; to go on: "));
+  else if (result.code == -1)
+    REQUIRE(result.err.empty());
+  else
+    REQUIRE(result.code == 0);
+}
+
+/// Kills jobs of a program, few times at least, and checks what they write against the output of one that nobody kills.
+/// Every fourth is interrupted instead.
+void check_killed_jobs(const char* program_variable, const words& arguments, std::uint64_t few) {
+  const auto command = [&](const std::string& out) {
+    return command_of(program_variable, arguments + words{"--out", out});
   };
   const auto first_begun = clock::now();
-  REQUIRE(program(command(reference_file)).finish().code == 0);
+  const std::string reference = output_of(program_variable, arguments);
   auto whole = time_since(first_begun); // the shortest uninterrupted run
-  const std::string reference = content_of(reference_file);
-
-  const std::uint64_t n_wanted = number_from("LK_PARALLEL_KILLS", some_kills),
-                      seed = number_from("LK_PARALLEL_SEED", 1);
-  CAPTURE(seed);
+  const std::uint64_t n_wanted = number_from("LK_PARALLEL_KILLS", few), seed = number_from("LK_PARALLEL_SEED", 1);
+  CAPTURE(program_variable, seed);
   random_source random(seed);
   std::map<std::string, int> kills_in;
-  std::uint64_t n_kills = 0, n_jobs = 0;
+  std::uint64_t n_kills = 0, n_interrupts = 0, n_jobs = 0;
   for (; n_kills < n_wanted; ++n_jobs) {
     const scratch_folder folder;
-    const std::string out = folder.file("lists.csv");
+    const std::string out = folder.file("out.csv");
     for (bool done = false; !done;) {
       const job_state before(out);
       const auto begun = clock::now();
       program running(command(out));
-      if (n_kills < n_wanted) wait_for_moment(running, out, random, whole);
-      const program_result result =
-          running.finish(n_kills < n_wanted ? std::chrono::seconds(0) : std::chrono::seconds(120));
-      if (result.code == -1) {
-        ++kills_in[job_state(out).phase_after(before)];
-        ++n_kills;
-      } else {
-        INFO(result.err);
-        REQUIRE(result.code == 0);
+      const bool in_peace = n_kills == n_wanted, gently = !in_peace && random.below(4) == 0;
+      if (!in_peace) wait_for_moment(running, out, random, whole);
+      if (gently) running.interrupt();
+      const program_result result = running.finish(std::chrono::seconds(in_peace || gently ? 120 : 0));
+      if (gently) check_interrupted(result);
+      if (result.code == 0) {
         done = true;
         if (before.log.empty()) whole = std::min(whole, time_since(begun));
+      } else if (gently) {
+        ++n_interrupts;
+      } else {
+        INFO(result.err);
+        REQUIRE(result.code == -1);
+        ++kills_in[job_state(out).phase_after(before)];
+        ++n_kills;
       }
       if (fs::exists(out)) REQUIRE((content_of(out) == reference));
     }
     REQUIRE((content_of(out) == reference));
-    REQUIRE(fs::exists(out + ".manifest.json"));
-    REQUIRE_FALSE(fs::exists(out + ".part"));
+    REQUIRE(folder.files().size() == 3); // with the journal and the manifest
   }
-  std::cout << n_kills << " kills in " << n_jobs << " jobs, seed " << seed << '\n';
+  std::cout << program_variable << ": " << n_kills << " kills and " << n_interrupts << " interrupts in " << n_jobs
+            << " jobs, seed " << seed << '\n';
   for (const auto& [phase, n] : kills_in) std::cout << "  " << n << ' ' << phase << '\n';
+}
+
+/// Each kill costs a start.
+constexpr std::uint64_t some_kills(std::uint64_t few) { return lk::parallel::testing::under_sanitizer ? few / 3 : few; }
+
+const words two_workers{"--execution", "processes", "--jobs", "2", "--checkpoint", "0.01"};
+
+} // namespace
+
+TEST_CASE("recommendations that are killed at random moments are the bytes of those that are not", "[kill]") {
+  const words job{"--users",    "2000", "--items",  "1500", "--n-ratings", "60000",
+                  "--features", "8",    "--epochs", "2",    "--n",         "50"};
+  check_killed_jobs("BATCH_RECOMMEND", job + two_workers, some_kills(20));
+}
+
+TEST_CASE("predictions that are killed at random moments are the bytes of those that are not", "[kill]") {
+  const scratch_folder folder;
+  std::string pairs = "user,item\n";
+  for (int at = 0; at < 60'000; ++at)
+    pairs += std::to_string(1 + at / 3 % 300) + "," + std::to_string(1 + at * 7 % 400) + "\n";
+  const words job{"--users",     "300",   "--items", "400",
+                  "--n-ratings", "12000", "--pairs", folder.file("pairs.csv", pairs)};
+  check_killed_jobs("BATCH_PREDICT", job + two_workers, some_kills(12));
+}
+
+TEST_CASE("a merge that is killed at random moments writes the bytes of the whole job", "[kill]") {
+  const words job{"--users",     "2000",    "--items", "1500", "--n-ratings", "60000",
+                  "--algorithm", "popular", "--n",     "300",  "--execution", "sequential"};
+  const scratch_folder folder;
+  words shards;
+  for (const std::string part : {"1", "2", "3"}) {
+    REQUIRE(
+        run_program("BATCH_RECOMMEND", job + words{"--shard", part + "/3", "--out", folder.file("lists.csv")}).code ==
+        0);
+    shards.push_back(folder.file("lists.csv.shard-" + part + "-of-3"));
+  }
+  REQUIRE((output_of("BATCH_MERGE", shards) == output_of("BATCH_RECOMMEND", job)));
+  check_killed_jobs("BATCH_MERGE", shards + words{"--checkpoint", "0.001"}, some_kills(20));
 }

@@ -1,7 +1,5 @@
 // lk-parallel | SPDX-License-Identifier: MIT
 
-#include <cstdlib>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -14,26 +12,18 @@
 
 // The program from outside: ctest hands over its path in LK_DOCTOR. What it says is read back by a JSON parser.
 
+using namespace recsys::testing;
 using lk::parallel::testing::contains;
 using nlohmann::json;
-using recsys::testing::program;
-using recsys::testing::program_result;
-using words = std::vector<std::string>;
 
 namespace {
 
 program_result run(const words& arguments, const words& knobs = {}) {
-  const char* const path = std::getenv("LK_DOCTOR");
-  if (path == nullptr) throw std::runtime_error("LK_DOCTOR is not set to the program's path; run it by ctest");
-  words all{path};
-  all.insert(all.end(), arguments.begin(), arguments.end());
-  return program(all, knobs).finish();
+  return run_program("LK_DOCTOR", arguments, knobs);
 }
 
 json diagnosed(const words& arguments = {}, const words& knobs = {}) {
-  words all{"--json"};
-  all.insert(all.end(), arguments.begin(), arguments.end());
-  const program_result result = run(all, knobs);
+  const program_result result = run(words{"--json"} + arguments, knobs);
   INFO(result.err);
   REQUIRE(result.code == 0);
   return json::parse(result.out);

@@ -9,16 +9,15 @@
 #include <system_error>
 
 #include <support/catch.hpp>
+#include <support/short_files.hpp>
 
 #include <recsys/output_file.hpp>
 
 #include "scratch_folder.hpp"
-#include "short_files.hpp"
 
 using namespace recsys;
 using recsys::testing::content_of;
 using recsys::testing::scratch_folder;
-using recsys::testing::short_files;
 
 TEST_CASE("a committed file has its name, its content and the usual permissions", "[output_file]") {
   const scratch_folder folder;
@@ -74,7 +73,7 @@ TEST_CASE("a disk that takes no more is an error, and nothing is left", "[output
   const scratch_folder folder;
   std::error_code found;
   {
-    const short_files full_disk(4096);
+    const lk::parallel::testing::short_files full_disk(4096);
     try {
       output_file file(folder.file("big.csv"));
       file << std::string(10'000, 'x');

@@ -172,6 +172,12 @@ TEST_CASE("a line of any length is one bad row, and the next line is read", "[re
   }
 }
 
+TEST_CASE("a line whose beginning is a rating, but which goes on for ever, is a bad row", "[reader]") {
+  const std::string what = complaint_about("userId,movieId,rating\n1,31,2." + std::string(70'000, '5') + "x\n");
+  CHECK(what.starts_with(":2: \"1,31,2.555"));
+  CHECK(what.ends_with("...\" is not a rating: expected a line of less than 65536 bytes"));
+}
+
 TEST_CASE("a file of which no row is left, and one of no known form, are errors under any policy", "[reader]") {
   const scratch_folder folder;
   const log_lines quiet;

@@ -1,9 +1,7 @@
 // lk-parallel | SPDX-License-Identifier: MIT
 
 #include <cstddef>
-#include <cstdlib>
 #include <filesystem>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -19,43 +17,29 @@
 // BATCH_RECOMMEND and BATCH_MERGE.
 
 using namespace recsys;
+using namespace recsys::testing;
 using lk::parallel::testing::contains;
-using recsys::testing::content_of;
-using recsys::testing::program;
-using recsys::testing::program_result;
-using recsys::testing::scratch_folder;
-using words = std::vector<std::string>;
 namespace fs = std::filesystem;
 
 namespace {
-
-program_result run(const char* which, const words& arguments) {
-  const char* path = std::getenv(which);
-  if (path == nullptr)
-    throw std::runtime_error(std::string(which) + " is not set to the program's path; run it by ctest");
-  words all{path};
-  all.insert(all.end(), arguments.begin(), arguments.end());
-  return program(all).finish();
-}
 
 struct data_size {
   std::string users = "301", ratings = "12000";
 };
 
 program_result recommend(const std::string& out, const words& more, const data_size& data = {}) {
-  words all{"--users", data.users, "--items", "400", "--n-ratings", data.ratings, "--features", "8", "--epochs"};
-  all.insert(all.end(), {"2", "--n", "20", "--execution", "sequential", "--out", out});
-  all.insert(all.end(), more.begin(), more.end());
-  return run("BATCH_RECOMMEND", all);
+  return run_program("BATCH_RECOMMEND",
+                     words{"--users", data.users, "--items", "400", "--n-ratings", data.ratings, "--features", "8",
+                           "--epochs", "2", "--n", "20", "--execution", "sequential", "--out", out} +
+                         more);
 }
 
 words shards_in(const scratch_folder& folder, int n, const words& more = {}, const data_size& data = {}) {
   words files;
   for (int i = 1; i <= n; ++i) {
     const std::string which = std::to_string(i);
-    words options{"--shard", which + "/" + std::to_string(n)};
-    options.insert(options.end(), more.begin(), more.end());
-    const program_result result = recommend(folder.file("lists.csv"), options, data);
+    const words part{"--shard", which + "/" + std::to_string(n)};
+    const program_result result = recommend(folder.file("lists.csv"), part + more, data);
     INFO(result.err);
     REQUIRE(result.code == 0);
     files.push_back(folder.file("lists.csv.shard-" + which + "-of-" + std::to_string(n)));
@@ -64,9 +48,8 @@ words shards_in(const scratch_folder& folder, int n, const words& more = {}, con
   return files;
 }
 
-program_result merge(words files, const std::string& out) {
-  files.insert(files.end(), {"-o", out});
-  return run("BATCH_MERGE", files);
+program_result merge(const words& files, const std::string& out) {
+  return run_program("BATCH_MERGE", files + words{"-o", out});
 }
 
 } // namespace
@@ -139,6 +122,50 @@ TEST_CASE("shards that do not make a whole job are refused, and nothing is writt
   CHECK_THAT(refused({files[0], shards_in(folder, 2)[1]}), contains("is cut in another way"));
   folder.file("lists.csv.shard-2-of-3", content_of(files[1]) + "1,1,1,1\n");
   CHECK_THAT(refused(files), contains("shard-2-of-3 has been changed since it was complete"));
+  fs::remove(files[1]);
+  CHECK_THAT(refused(files), contains("shard-2-of-3 is not a file, but it has a manifest"));
   fs::remove(files[1] + ".manifest.json");
   CHECK_THAT(refused(files), contains("shard-2-of-3 is not complete"));
+}
+
+TEST_CASE("a manifest that no shard can have is refused", "[shard]") {
+  const scratch_folder folder;
+  const words files = shards_in(folder, 2);
+  const auto good = nlohmann::json::parse(content_of(files[0] + ".manifest.json"));
+  const auto refused = [&](const char* place, const nlohmann::json& value) {
+    auto bad = good;
+    bad[nlohmann::json::json_pointer(place)] = value;
+    folder.file("lists.csv.shard-1-of-2.manifest.json", bad.dump());
+    const program_result result = merge(files, folder.file("merged.csv"));
+    INFO(place << " " << value << "\n" << result.err);
+    CHECK(result.code == 2);
+    CHECK(result.err.size() < 1000);
+    CHECK_THAT(result.err, contains("shard"));
+    CHECK_FALSE(fs::exists(folder.file("merged.csv.journal")));
+  };
+  for (const nlohmann::json& value : {nlohmann::json(0), nlohmann::json(-1), nlohmann::json(3), nlohmann::json(1e300),
+                                      nlohmann::json("1"), nlohmann::json(nullptr)})
+    refused("/shard/index", value);
+  for (const nlohmann::json& value : {nlohmann::json(0), nlohmann::json(1'000'000), nlohmann::json(~std::uint64_t{0})})
+    refused("/shard/of", value);
+  refused("/tasks/of", ~std::uint64_t{0});
+  refused("/tasks/begin", 1);
+  refused("/output/crc64", "no number");
+  refused("/output/crc64", "ffffffffffffffffff");
+  refused("/output/bytes", 3);
+  refused("/output/rows", "many");
+  refused("/job/seed", 1);
+  refused("/job", nlohmann::json::array({1}));
+  refused("/format", "another");
+}
+
+TEST_CASE("a merge replaces none of its shards", "[shard]") {
+  const scratch_folder folder;
+  const words files = shards_in(folder, 2);
+  const std::string before = content_of(files[1]);
+  fs::remove(files[1] + ".journal"); // else its job is another one
+  const program_result result = merge(files, files[1]);
+  CHECK(result.code == 2);
+  CHECK_THAT(result.err, contains("--out would replace " + files[1]));
+  CHECK((content_of(files[1]) == before));
 }

@@ -1,7 +1,6 @@
 // lk-parallel | SPDX-License-Identifier: MIT
 
 #include <signal.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -18,6 +17,7 @@
 #include <support/catch.hpp>
 #include <support/file_text.hpp>
 #include <support/in_child.hpp>
+#include <support/short_files.hpp>
 #include <support/temporary_folder.hpp>
 
 // Built with fault points: a child can be killed before every step that changes the disk, and writes go in two halves.
@@ -105,26 +105,6 @@ bool killed_at(int step, const std::function<void()>& fn) {
   REQUIRE(result == testing::killed(SIGKILL));
   return true;
 }
-
-/// Stands in for a full disk: for its life no file of this process can grow beyond 4 KiB.
-class short_files {
- public:
-  short_files() : handler_before_(::signal(SIGXFSZ, SIG_IGN)) {
-    ::getrlimit(RLIMIT_FSIZE, &before_);
-    const rlimit limit{4096, before_.rlim_max};
-    ::setrlimit(RLIMIT_FSIZE, &limit);
-  }
-  short_files(const short_files&) = delete;
-  short_files& operator=(const short_files&) = delete;
-  ~short_files() {
-    ::setrlimit(RLIMIT_FSIZE, &before_);
-    ::signal(SIGXFSZ, handler_before_);
-  }
-
- private:
-  sighandler_t handler_before_;
-  rlimit before_;
-};
 
 } // namespace
 
@@ -400,7 +380,7 @@ TEST_CASE("a disk that takes no more is an error with a remedy, and the job goes
   out.flush();
   const std::string large(10'000, 'x');
   {
-    const short_files full_disk;
+    const testing::short_files full_disk(4096);
     out.append(large);
     try {
       out.flush();

@@ -6,7 +6,7 @@
 
 // Stands in for a full disk.
 
-namespace recsys::testing {
+namespace lk::parallel::testing {
 
 /// For its life no file of this process, or of one that it starts, can grow beyond some bytes.
 class short_files {
@@ -28,4 +28,4 @@ class short_files {
   rlimit before_;
 };
 
-} // namespace recsys::testing
+} // namespace lk::parallel::testing
