@@ -78,8 +78,9 @@ class batch_job {
   }
 
   /// Maps the tasks that are left and keeps what write(task number in the whole job, result, text) appends to text, any
-  /// number of whole lines. tasks: those of the whole job, a random-access range.
-  /// Throws: interrupted where the stop token of the invoker was, std::runtime_error where a task failed; as journal.
+  /// number of whole lines. tasks: those of the whole job, a random-access range. The invoker's
+  /// first task is the first one that is left, so that errors and random streams are those of the whole job.
+  /// Throws: interrupted where the stop token of the invoker was; as the invoker where a task failed; as journal.
   template <class Invoker, std::ranges::random_access_range Tasks, class Write>
   void run(Invoker& invoker, Tasks&& tasks, Write write) {
     n_tasks_ = static_cast<std::size_t>(std::ranges::distance(tasks));
@@ -97,12 +98,6 @@ class batch_job {
         rows_ += static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
         journal_.append(text);
       }
-    } catch (const lk::parallel::task_error& e) {
-      fail(e, left.begin);
-    } catch (const lk::parallel::task_timeout& e) {
-      fail(e, left.begin);
-    } catch (const lk::parallel::worker_lost& e) {
-      fail(e, left.begin);
     } catch (const lk::parallel::cancelled&) {
       journal_.flush();
       throw interrupted("interrupted, " + std::to_string(done()) + " of " +
@@ -125,12 +120,6 @@ class batch_job {
   }
 
  private:
-  /// The map counts its tasks from the first one that was left.
-  [[noreturn]] static void fail(const lk::parallel::error& e, std::size_t first) {
-    if (first == 0) throw;
-    throw std::runtime_error(e.what() + std::string(" (its task 0 is task ") + std::to_string(first) + " of the job)");
-  }
-
   /// Lines there are already.
   std::size_t count_rows() const {
     std::ifstream part(journal_.target().string() + ".part", std::ios::binary);

@@ -101,6 +101,7 @@ struct prediction_result {
 inline prediction_result predict_pairs(const prediction_task& what, const std::vector<pair_run>& runs,
                                        const settings& asked, const std::stop_token& stop, batch_job& job) {
   lk::parallel::invoker_options options = invoker_options_of(asked, stop);
+  options.first_task = job.left_of(runs.size()).begin;
   options.progress = job.progress("predicting", runs.size(), "tasks");
   lk::parallel::invoker inv{what, run_predictor(), options};
   prediction_result result;

@@ -68,6 +68,7 @@ inline void write_list(const recommender& from, std::uint32_t user, std::span<co
 inline worker_facts score_users(const recommender& from, const list_plan& plan, const settings& asked,
                                 const std::stop_token& stop, batch_job& job) {
   lk::parallel::invoker_options options = invoker_options_of(asked, stop);
+  options.first_task = job.left_of(plan.users.size()).begin;
   options.progress = job.progress("scoring", plan.users.size(), "users");
   lk::parallel::invoker inv{from, top_n(plan.lists), options};
   job.run(inv, plan.users, [&](std::size_t task, const std::vector<scored_item>& list, std::string& to) {

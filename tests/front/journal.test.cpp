@@ -422,6 +422,26 @@ TEST_CASE("a link is written through, also to a file that is not there yet", "[j
   }
 }
 
+TEST_CASE("a link in the place of the journal or the part is refused, and what it leads to is not touched",
+          "[journal]") {
+  const temporary_folder folder;
+  const fs::path output = folder.path() / "out", precious = folder.path() / "precious";
+  for (const char* const suffix : {".journal", ".part"}) {
+    INFO(suffix);
+    written(precious, "precious");
+    fs::create_symlink(precious, beside(output, suffix));
+    try {
+      journal opened(output);
+      FAIL("opened");
+    } catch (const resource_error& e) {
+      CHECK(e.errno_code == ELOOP);
+      CHECK_THAT(e.what(), contains(beside(output, suffix).string()) && contains("it is a link"));
+    }
+    CHECK(text_of(precious) == "precious");
+    for (const char* const each : {".journal", ".part"}) fs::remove(beside(output, each));
+  }
+}
+
 TEST_CASE("what can be no output is refused by name", "[journal]") {
   const temporary_folder folder;
   fs::create_symlink("circle", folder.path() / "circle");

@@ -4,8 +4,10 @@
 
 #include <csignal>
 #include <ranges>
+#include <string>
 #include <thread>
 
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <lk/parallel.hpp>
@@ -36,4 +38,26 @@ TEST_CASE("a signal that was not asked for keeps its action") {
             ::raise(SIGTERM);
             return 0;
           }) == testing::killed(SIGTERM));
+}
+
+TEST_CASE("where no thread can wait for signals, that is a resource error, and a later call may go well") {
+  constexpr uid_t nobody = 65534;
+  CHECK(in_child([] {
+          rlimit before{};
+          ::getrlimit(RLIMIT_NPROC, &before);
+          const rlimit none{1, before.rlim_max};
+          ::setrlimit(RLIMIT_NPROC, &none);
+          if (::geteuid() == 0 && ::setuid(nobody) != 0) return 3; // the limit does not hold for root
+          try {
+            (void)stop_on_signals();
+            return 1;
+          } catch (const resource_error& e) {
+            if (std::string(e.what()).find("pthread_create") == std::string::npos) return 2;
+          }
+          ::setrlimit(RLIMIT_NPROC, &before);
+          const auto stop = stop_on_signals({SIGUSR1});
+          ::raise(SIGUSR1);
+          while (!stop.stop_requested()) std::this_thread::yield();
+          return 0;
+        }) == testing::exited(0));
 }

@@ -139,7 +139,7 @@ class output_journal final : public journal_work {
   /// Once more where the journal before has just taken the file away.
   void open_and_lock() {
     do {
-      log_ = files::file(files::beside(target_, ".journal"), O_RDWR | O_CREAT);
+      log_ = files::file(files::beside(target_, ".journal"), O_RDWR | O_CREAT | O_NOFOLLOW);
       if (const auto holder = log_.lock())
         throw journal_error(journal_refusal::in_use, target_.string(),
                             target_.string() + ": process " + std::to_string(*holder) +
@@ -174,7 +174,7 @@ class output_journal final : public journal_work {
     log_.sync();
     header_.add(header);
     log_end_ = header.size();
-    part_ = files::file(part_path(), O_RDWR | O_CREAT);
+    part_ = files::file(part_path(), O_RDWR | O_CREAT | O_NOFOLLOW);
     part_.truncate(0);
     files::sync_folder(target_.parent_path());
   }
@@ -186,7 +186,7 @@ class output_journal final : public journal_work {
       return last.is_last ? accept_complete(last) : start_over();
     }
     header_ = found.header;
-    part_ = files::file(part_path(), O_RDWR);
+    part_ = files::file(part_path(), O_RDWR | O_NOFOLLOW);
     log_end_ = found.header_end;
     for (const auto& [claim, end] : found.checkpoints) {
       if (claim.is_last || !part_has(claim)) break; // a commit that was cut short begins again

@@ -11,8 +11,10 @@
 #include <initializer_list>
 #include <mutex>
 #include <stop_token>
+#include <system_error>
 #include <thread>
 
+#include <lk/parallel/base/error.hpp>
 #include <lk/parallel/base/linkage.hpp>
 #include <lk/parallel/base/posix.hpp>
 #include <lk/parallel/config/thread_names.hpp>
@@ -50,11 +52,17 @@ class signal_stop {
   signal_stop() : fd_(base::check("eventfd", base::remedy_for_descriptors, [] { return ::eventfd(0, EFD_CLOEXEC); })) {
     event_fd = fd_.get();
     const base::signals_blocked inherited;
-    std::thread([this] {
-      ::pthread_setname_np(::pthread_self(), config::signal_thread_name);
-      std::uint64_t count = 0;
-      if (base::retry_eintr([&] { return ::read(event_fd, &count, sizeof count); }) > 0) source_.request_stop();
-    }).detach();
+    try {
+      std::thread([this] { wait(); }).detach();
+    } catch (const std::system_error& no_thread) {
+      throw resource_error("pthread_create", no_thread.code().value(), base::remedy_for_processes);
+    }
+  }
+
+  void wait() {
+    ::pthread_setname_np(::pthread_self(), config::signal_thread_name);
+    std::uint64_t count = 0;
+    if (base::retry_eintr([&] { return ::read(event_fd, &count, sizeof count); }) > 0) source_.request_stop();
   }
 
   static void on_signal(int) {

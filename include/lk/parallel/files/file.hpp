@@ -42,6 +42,8 @@ inline const char* remedy_for(int errno_value) noexcept {
     return "name a folder in which you may make files, or have its permissions changed";
   case EISDIR:
     return "name a file";
+  case ELOOP:
+    return "it is a link, which somebody else may have made: remove it";
   case EMFILE:
   case ENFILE:
     return base::remedy_for_descriptors;
