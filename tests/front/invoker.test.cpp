@@ -466,8 +466,70 @@ TEST_CASE("a worker_init that throws ends the map with its message") {
   REQUIRE_THROWS_WITH(collect(inv.map(std::views::iota(0, 100))), testing::contains("no licence"));
 }
 
+namespace {
+
+/// A function whose copies are counted.
+struct counted {
+  static inline std::atomic<int> n_alive{0};
+  counted() { ++n_alive; }
+  counted(const counted&) { ++n_alive; }
+  counted(counted&&) noexcept { ++n_alive; }
+  ~counted() { --n_alive; }
+  int operator()(const std::vector<int>&, int x) const { return x; }
+};
+
+/// A result whose moving throws in the host, some time.
+struct reluctant {
+  static inline int moves_left = 0;
+  static inline pid_t host = 0;
+  explicit reluctant(std::string said) : text(std::move(said)) {}
+  reluctant(reluctant&& other) : text(std::move(other.text)) {
+    if (::getpid() == host && --moves_left < 0) throw std::domain_error("no further");
+  }
+  std::string text;
+};
+
+} // namespace
+
+template <> struct lk::parallel::codec<reluctant> {
+  static void encode(const reluctant& value, wire::writer& out) { wire::encode(value.text, out); }
+  static reluctant decode(wire::reader& in) { return reluctant(wire::decode<std::string>(in)); }
+};
+
+TEST_CASE("a range that is at its end keeps no copy of the function") {
+  FOR_EVERY_BACK_END(which);
+  {
+    invoker inv{model, counted(), which.options()};
+    auto results = inv.map(std::views::iota(0, 100));
+    for ([[maybe_unused]] const int x : results) {
+    }
+    REQUIRE(counted::n_alive == 1); // the invoker's
+  }
+  REQUIRE(counted::n_alive == 0);
+}
+
+TEST_CASE("a result whose moving throws ends the map, and no worker is to blame") {
+  reluctant::host = ::getpid();
+  invoker inv{model,
+              [](const std::vector<int>&, int x) { return reluctant(std::to_string(x)); },
+              {.n_jobs = 2, .where = execution::processes}};
+  for (const int moves : {0, 1, 2, 3, 50, 51, 52, 53, 1'000'000}) {
+    reluctant::moves_left = moves;
+    int n = 0;
+    try {
+      for (const reluctant& result : inv.map(std::views::iota(0, 3000))) n += result.text.empty() ? 0 : 1;
+      REQUIRE(n == 3000);
+    } catch (const std::exception& thrown) { // a task_error where it threw in the decoder
+      REQUIRE_THAT(thrown.what(), testing::contains("no further"));
+      REQUIRE(moves < 1'000'000);
+    }
+    REQUIRE(inv.stats().workers_started == 2);
+  }
+}
+
 TEST_CASE("options that make no sense are refused by name") {
   REQUIRE_THROWS_WITH((invoker{model, add, {.n_jobs = 0}}), testing::contains("n_jobs"));
+  REQUIRE_THROWS_WITH((invoker{model, add, {.first_task = UINT64_MAX}}), testing::contains("first_task"));
   REQUIRE_THROWS_WITH((invoker{model, add, {.n_jobs = 2, .retries = -1}}), testing::contains("retries"));
   REQUIRE_THROWS_AS((invoker{in_process, model, add, {.where = execution::processes}}), config_error);
   const std::chrono::milliseconds limit(100);

@@ -114,6 +114,21 @@ TEST_CASE("a full queue has no room until half of it is answered") {
   REQUIRE(the.slot.has_room());
 }
 
+TEST_CASE("a task whose argument could not be written is not sent, and its number is used up") {
+  one_worker the;
+  REQUIRE(the.tasks.has_room());
+  const std::vector<std::byte> large(4 * ring_bytes);
+  the.tasks.begin_task().write(large.data(), large.size());
+  the.tasks.drop_task();
+  the.submit(8);
+  the.tasks.publish();
+  const auto frames = the.read_frames();
+  REQUIRE(frames.size() == 1);
+  REQUIRE(frames[0].payload.size() == 8);
+  REQUIRE(frames[0].header.ticket == 1);
+  REQUIRE(the.slot.outstanding().size() == 1);
+}
+
 TEST_CASE("a slow worker gets each task in a frame of its own") {
   one_worker the;
   the.submit_run(2);

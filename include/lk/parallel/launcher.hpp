@@ -149,6 +149,9 @@ class launcher final : public worker_pool {
     if (n_workers_ < 1) refuse("n_jobs", std::to_string(n_workers_), "a number of workers, at least 1");
     if (options_.retries < 0 || options_.retries >= wire::frame_flags::most_attempts)
       refuse("retries", std::to_string(options_.retries), "a number of extra attempts, from 0 to 32766");
+    constexpr std::uint64_t most_tasks = UINT64_MAX / 2;
+    if (options_.first_task > most_tasks)
+      refuse("first_task", std::to_string(options_.first_task), "the number of a task, below 2^63");
     if (options_.task_timeout.count() < 0)
       refuse("task_timeout", std::to_string(options_.task_timeout.count()) + " ms", "a time, or 0 for no limit");
     const bool in_process_only =

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <exception>
+#include <functional>
 #include <optional>
 #include <utility>
 
@@ -49,10 +50,11 @@ class sequential_backend final
     pending_.reset();
     const std::size_t index = next_index_++;
     std::optional<outcome<result>> done;
+    const auto work = [&] { done.emplace(run(index, std::move(arg))); };
     if (budget_)
-      budget_->run([&] { done.emplace(run(index, std::move(arg))); });
+      budget_->run(std::ref(work)); // a std::function of more than a reference would allocate
     else
-      done.emplace(run(index, std::move(arg)));
+      work();
     results.on_done(index, std::move(*done), 0);
   }
 

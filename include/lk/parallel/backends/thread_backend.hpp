@@ -123,6 +123,10 @@ class thread_backend final
     first_live_.store(UINT64_MAX, std::memory_order_relaxed);
     work_there_.notify_all();
     crew_.reset();
+    // A range may be kept long after its end: nothing of the user's is to live in it.
+    queue_.clear();
+    handed_over_.clear();
+    desks_.clear();
   }
 
  private:

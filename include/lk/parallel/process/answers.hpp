@@ -34,19 +34,15 @@ class answers {
     if (!slot.has_tasks() || static_cast<std::uint32_t>(slot.outstanding().ticket()) != message.ticket())
       throw wire_error("a worker answered a task that it was not given");
     if (slot.tasks().is_sending_oldest()) throw wire_error("a worker answered a task before it had all of it");
-    const std::uint64_t ticket = slot.outstanding().ticket();
-    if (tasks_.is_wanted(ticket)) {
-      const std::uint64_t index = tasks_.index_of(ticket);
-      if (message.kind == wire::frame_kind::result)
-        sink.on_result(index, worker, message);
-      else if (message.kind == wire::frame_kind::failure)
-        take_failure(worker, index, message, sink);
-      else
-        throw wire_error("a worker left out a task that is still wanted");
+    try {
+      hand_over(slot.outstanding().ticket(), worker, message, sink);
+    } catch (const wire_error&) { // it is no answer
+      throw;
+    } catch (...) { // it is one, whatever the sink makes of it
+      note_answer(slot, message.bytes.size());
+      throw;
     }
-    slot.learn_result_bytes(message.bytes.size());
-    slot.tasks().answered();
-    ++n_taken_;
+    note_answer(slot, message.bytes.size());
   }
 
   /// Results of so many bytes that come next from this worker, a few dozen at most. Whether there was one. Whatever
@@ -103,6 +99,23 @@ class answers {
     default:
       throw wire_error("a worker sent a frame of an unknown kind");
     }
+  }
+
+  void hand_over(std::uint64_t ticket, int worker, const wire::message& message, answer_sink& sink) {
+    if (!tasks_.is_wanted(ticket)) return;
+    const std::uint64_t index = tasks_.index_of(ticket);
+    if (message.kind == wire::frame_kind::result)
+      sink.on_result(index, worker, message);
+    else if (message.kind == wire::frame_kind::failure)
+      take_failure(worker, index, message, sink);
+    else
+      throw wire_error("a worker left out a task that is still wanted");
+  }
+
+  void note_answer(worker_slot& slot, std::size_t bytes) {
+    slot.learn_result_bytes(bytes);
+    slot.tasks().answered();
+    ++n_taken_;
   }
 
   static void take_failure(int worker, std::uint64_t index, const wire::message& message, answer_sink& sink) {

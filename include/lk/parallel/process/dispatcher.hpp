@@ -64,7 +64,7 @@ class dispatcher {
     return choose_target();
   }
 
-  /// As in pool, like the three below.
+  /// As in pool, like the four below.
   wire::writer& begin_task() {
     ++next_ticket_;
     return target_->tasks().begin_task();
@@ -76,6 +76,7 @@ class dispatcher {
     parked_.push_back(std::move(*unfit));
     send_parked();
   }
+  void drop_task() noexcept { target_->tasks().drop_task(); }
   argument_run open_run() {
     argument_run run = target_->tasks().open_run(next_ticket_, target_->depth());
     run.n_left = std::min(run.n_left, std::max<std::size_t>(batch_left_, 1));

@@ -64,10 +64,11 @@ class pool {
 
   /// Whether a task may be submitted now.
   virtual bool has_room() = 0;
-  /// One task, whose argument is written into what this returns; end_task() submits it. Without that nothing is sent,
-  /// and its number is used up. Requires has_room().
+  /// One task, whose argument is written into what this returns; end_task() submits it, drop_task() does not, and its
+  /// number is used up. Requires has_room().
   virtual wire::writer& begin_task() = 0;
   virtual void end_task() = 0;
+  virtual void drop_task() noexcept = 0;
   /// Several tasks whose arguments are their bytes; close_run() submits them. Nothing else is called between the two.
   /// Requires has_room(). Throws: std::bad_alloc.
   virtual argument_run open_run() = 0;
@@ -89,7 +90,12 @@ class pool {
 
   /// begin_task() to end_task() around encode(wire::writer&). Throws: what that throws.
   template <class Encode> void submit(Encode&& encode) {
-    std::forward<Encode>(encode)(begin_task());
+    try {
+      std::forward<Encode>(encode)(begin_task());
+    } catch (...) {
+      drop_task();
+      throw;
+    }
     end_task();
   }
 };

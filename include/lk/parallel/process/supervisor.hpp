@@ -84,6 +84,7 @@ class supervisor final : public pool {
   bool has_room() override { return zygote_ && dispatcher_.has_room(); }
   wire::writer& begin_task() override { return dispatcher_.begin_task(); }
   void end_task() override { dispatcher_.end_task(); }
+  void drop_task() noexcept override { dispatcher_.drop_task(); }
   argument_run open_run() override { return dispatcher_.open_run(); }
   void close_run(std::size_t n) override { dispatcher_.close_run(n); }
   void flush() override { dispatcher_.publish(); }

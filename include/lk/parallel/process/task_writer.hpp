@@ -50,7 +50,6 @@ class task_writer {
   /// The tasks that follow belong to it.
   void new_map(const map_header& map) {
     map_ = map;
-    building_.reset(); // an encoder may have thrown
     map_announced_ = false;
     quota_ = 0;
     if (map.argument_bytes != 0) usual_task_bytes_ = map.argument_bytes;
@@ -72,6 +71,8 @@ class task_writer {
     building_.reset(); // a large argument is not to be there twice
     return unfit;
   }
+
+  void drop_task() noexcept { building_.reset(); }
 
   /// Room for arguments of a few bytes, as many as map_header::argument_bytes says, that go into one frame and have the
   /// tickets from this one on; close_run() sends it. Requires has_room(). Throws: std::bad_alloc.
@@ -215,8 +216,9 @@ class task_writer {
   }
 
   void commit(std::uint64_t ticket, int attempt, std::size_t bytes) {
+    outstanding_.push_in_ring(ticket, attempt, 0, reserved_.first(bytes)); // first: it may throw
     ring_.commit(wire::code(wire::frame_kind::task), ticket, bytes, wire::frame_flags(attempt, false).bits());
-    outstanding_.push_in_ring(ticket, attempt, ring_.position(), reserved_.first(bytes));
+    outstanding_.newest_reaches(ring_.position());
     reserved_ = behind_frame(reserved_, bytes);
     if (quota_ > 0) --quota_;
     const std::size_t largest_usual = shm::largest_payload(ring_.capacity()) / 2;
