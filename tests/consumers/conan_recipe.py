@@ -3,6 +3,7 @@
 what matters here: copy files and keep what is said. Looks at version, files and requirements, and at whether the recipe's
 own consumer is where test_package looks for it."""
 
+import fnmatch
 import importlib.util
 import pathlib
 import re
@@ -46,10 +47,15 @@ class Recipe:
 
 
 def copy(_, pattern, source, destination):
-    for file in pathlib.Path(source).rglob(pattern):
-        to = pathlib.Path(destination) / file.relative_to(source)
-        to.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(file, to)
+    """As Conan's: the pattern is held against the whole path below the source, and `*` matches a slash, too."""
+    source = pathlib.Path(source)
+    files = list(source.rglob("*")) if "*" in pattern else [source / pattern]
+    for file in files:
+        name = file.relative_to(source)
+        if file.is_file() and fnmatch.fnmatch(str(name), pattern):
+            to = pathlib.Path(destination) / name
+            to.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(file, to)
 
 
 def check_min_cppstd(recipe, least):
