@@ -59,6 +59,17 @@ TEST_CASE("a zombie is named, a reaped child is not") {
   REQUIRE(guard.difference() == "");
 }
 
+TEST_CASE("the folder of another test in /dev/shm is nobody's leak, another name there is one") {
+  const leak_guard guard;
+  std::string theirs = "/dev/shm/lk-parallel-test-XXXXXX", left = "/dev/shm/lk-test-left-XXXXXX";
+  REQUIRE(::mkdtemp(theirs.data()) != nullptr);
+  CHECK(guard.difference(at_once) == "");
+  REQUIRE(::mkdtemp(left.data()) != nullptr);
+  CHECK_THAT(guard.difference(at_once), contains(left));
+  ::rmdir(theirs.c_str());
+  ::rmdir(left.c_str());
+}
+
 TEST_CASE("a shared mapping left behind is named") {
   const leak_guard guard;
   void* const mapped = ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

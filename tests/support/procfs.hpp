@@ -39,10 +39,13 @@ inline std::string link_target(const std::string& path) {
   return n < 0 ? std::string() : std::string(text, static_cast<std::size_t>(n));
 }
 
-/// Names in /dev/shm, without those that LLVM's OpenMP gives to processes: others on this machine may use it meanwhile.
+/// Names in /dev/shm, without those that may come and go meanwhile: the folders of other tests, and the names that
+/// LLVM's OpenMP gives to processes, of which others may run on this machine.
 inline std::vector<std::string> names_of_shared_memory() {
   std::vector<std::string> names = names_in("/dev/shm");
-  std::erase_if(names, [](const std::string& name) { return name.starts_with("__KMP_REGISTERED_LIB_"); });
+  std::erase_if(names, [](const std::string& name) {
+    return name.starts_with("lk-parallel-test-") || name.starts_with("__KMP_REGISTERED_LIB_");
+  });
   return names;
 }
 
