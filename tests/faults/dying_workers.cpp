@@ -442,6 +442,46 @@ FAULT("A4-full-ring-small", "a worker that is killed while it waits for room for
   expect_healthy(workers, 100);
 }
 
+namespace {
+
+/// Many tasks of two workers whose arguments and results are a few bytes; at that point in those tasks workers die.
+class short_tasks {
+ public:
+  short_tasks(bool (*dies)(std::int64_t), std::string_view point) {
+    on_fault_point([=](std::string_view here) {
+      if (here == point && dies(task_here)) die();
+      return false;
+    });
+  }
+
+  void expect_each_once(bool (*is_lost)(std::int64_t)) const {
+    invoker inv{n_runs_,
+                [](const auto& count, std::int64_t x) {
+                  task_here = x;
+                  ++(*count)[static_cast<std::size_t>(x)];
+                  return 3 * x;
+                },
+                processes(2)};
+    std::int64_t i = 0;
+    for (const auto& outcome : inv.map_outcomes(std::views::iota(std::int64_t{0}, n))) {
+      if (is_lost(i))
+        expect_blame(dynamic_cast<const worker_lost&>(outcome.error()), static_cast<std::size_t>(i), loss_kind::killed,
+                     SIGKILL);
+      else
+        expect(outcome.value() == 3 * i, "the results are whole, and in order");
+      ++i;
+    }
+    expect(i == n, "there is an outcome for each");
+    for (const auto& count : *n_runs_) expect(count == 1, "each task runs once");
+  }
+
+ private:
+  static constexpr std::int64_t n = 200'000; // by the time of the deaths workers are known to be fast
+  shared<std::array<std::atomic<unsigned char>, n>> n_runs_;
+};
+
+} // namespace
+
 FAULT("A5", "a worker that is killed when its result is complete: the result is delivered and nobody is blamed") {
   constexpr std::int64_t n = 12;
   shared<std::array<std::atomic<int>, n>> n_runs;
@@ -461,6 +501,19 @@ FAULT("A5", "a worker that is killed when its result is complete: the result is 
   for (const std::string& result : workers.map(arguments(n))) expect(result == answer_of(i++), "each result is whole");
   expect(i == n, "all results come");
   for (const auto& runs : *n_runs) expect(runs == 1, "each task runs once");
+}
+
+FAULT("A5-run",
+      "workers that are killed when a short result is complete, in the middle of the frame that it shares: all "
+      "results are delivered, and nobody is blamed") {
+  const short_tasks all([](std::int64_t x) { return x % 1000 == 500 && x >= 150'000 && x < 160'000; }, "task_answered");
+  all.expect_each_once([](std::int64_t) { return false; });
+}
+
+FAULT("A4-run", "a worker that is killed when a short result is written and not counted: that task alone is lost") {
+  const auto is_lost = [](std::int64_t x) { return x == 150'017; };
+  const short_tasks all(is_lost, "run_result_written");
+  all.expect_each_once(is_lost);
 }
 
 // --- A6: nobody else's life tells of a worker's death

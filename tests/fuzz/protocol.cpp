@@ -46,11 +46,13 @@ enum class step : std::uint8_t {
   die,       ///< worker, which task was overdue
   fork,      ///< worker
   work,      ///< worker, how it answers
+  work_fast, ///< worker, how many tasks, room for how many results: those of eight bytes share a frame
   start,     ///< worker: takes a task and does not answer
   tell,      ///< worker, kind, ticket, contents, size of a piece
   repeat,    ///< worker: its last frame again
   spoil,     ///< worker, where, added length, changed bits of kind and flags: its last header, or any
   scribble,  ///< worker, where, bytes
+  smudge,    ///< worker, which byte from its last header on, changed bits
   status,    ///< worker, which word, value
   tamper,    ///< worker, which byte: writes into the next result while the host reads it
   last = tamper
@@ -192,13 +194,15 @@ class game final : public process::answer_sink {
   }
 
   void take_step_of(int worker, step what) {
-    side(worker).lied |= what != step::die && what != step::work && what != step::start;
+    side(worker).lied |= what != step::die && what != step::work && what != step::work_fast && what != step::start;
     side(worker).talked |= what == step::tell || what == step::repeat;
     switch (what) {
     case step::die:
       return die(worker, some_ticket(worker) + 1);
     case step::work:
       return work(worker, in_.byte());
+    case step::work_fast:
+      return work_fast(worker, 1 + in_.byte() % 128, 1 + in_.byte() % 128);
     case step::start:
       return start(worker);
     case step::tell:
@@ -209,6 +213,8 @@ class game final : public process::answer_sink {
       return spoil(worker);
     case step::scribble:
       return scribble(worker);
+    case step::smudge:
+      return smudge(worker);
     case step::status:
       return tell_status(worker);
     default:
@@ -446,8 +452,26 @@ class game final : public process::answer_sink {
     channel(worker).status->attempt_ended();
   }
 
+  /// Several tasks, whose results share frames for n results.
+  void work_fast(int worker, int n_tasks, std::size_t n) {
+    for (; n_tasks > 0; --n_tasks) {
+      const auto task = take_task(worker);
+      if (!task) return;
+      side(worker).lied |= side(worker).left_one;
+      channel(worker).status->attempt_started(task->ticket);
+      ledger_.say(task->ticket, task->argument);
+      // Only tasks with consecutive tickets go into one run.
+      const bool goes_on = task->ticket == side(worker).next_of_run;
+      side(worker).next_of_run = task->ticket + 1;
+      if (!goes_on) side(worker).close_run();
+      if (!side(worker).put_in_run(task->ticket, task->argument, n))
+        side(worker).put(wire::frame_kind::result, task->ticket, task->argument, piece_bytes);
+      channel(worker).status->attempt_ended();
+    }
+  }
+
   void send_message(int worker) {
-    const auto kind = static_cast<wire::frame_kind>(1 + in_.byte() % 12); // 0 is the ring's own
+    const auto kind = static_cast<wire::frame_kind>(1 + in_.byte() % 13); // 0 is the ring's own
     const std::uint64_t ticket = some_ticket(worker);
     const auto contents = some_contents();
     const std::size_t piece = 1 + in_.two() % (2 * piece_bytes);
@@ -526,6 +550,12 @@ class game final : public process::answer_sink {
     const std::size_t at = in_.two() % pages.size();
     const auto bytes = in_.bytes(std::min<std::size_t>(in_.byte(), pages.size() - at));
     if (!bytes.empty()) std::memcpy(pages.data() + at, bytes.data(), bytes.size());
+  }
+
+  /// Near the last frame, where it is not read yet, or a run that grows.
+  void smudge(int worker) {
+    const auto ring = channel(worker).results;
+    ring[(side(worker).last_header() + in_.two() % 1024) % ring.size()] ^= static_cast<std::byte>(in_.byte());
   }
 
   /// A word of the status line: a number from the script, or near what is there.
@@ -648,7 +678,7 @@ std::vector<message> protocol_samples() {
       script_writer()(submit, {15, 10})(pump)(work, {0, 0})(status, {0, near(0), 4, 4})(pump)(submit, {9, 3})(pump));
   for (int how = 0; how < 5; ++how)
     samples.push_back(script_writer()(submit, {5, 3})(pump)(work, {0, how})(work, {1, how})(pump)(die, {0, 0}));
-  for (int kind = 1; kind < 13; ++kind) {
+  for (int kind = 1; kind < 14; ++kind) {
     for (int contents = 0; contents < 6; ++contents)
       samples.push_back(script_writer()(submit, {2, 3})(pump)(tell, {0, kind, 0, contents, 4, 3, 9, 9, 9, 9})(pump));
   }
@@ -657,6 +687,18 @@ std::vector<message> protocol_samples() {
     for (int worker = 0; worker < n_workers; ++worker)
       samples.push_back(fast_worker(worker)(work, {worker, 0})(work, {worker, 0})(pump)(work, {worker, how})(
           pump)(run, {40})(start, {worker})(die, {worker, 0})(fork, {worker})(pump)(work, {worker, 0})(pump));
+  for (int room = 1; room < 128; room += 42) { // results that share frames, of which the host sees a part
+    const int half = room / 2;
+    samples.push_back(
+        fast_worker(1)(work_fast, {1, half, room})(pump)(work_fast, {1, half, room})(pump)(tell, {1, 8, 0, 2, 0, 9})(
+            work_fast, {1, 2, room})(pump)(run, {70})(pump)(work_fast, {1, 99, room})(pump));
+    samples.push_back(fast_worker(0)(work_fast, {0, half, room})(pump)(work_fast, {0, 3, room})(work, {0, 1})(
+        pump)(abandon)(begin_map)(run, {20})(pump)(work_fast, {0, 127, room})(pump)(start, {0})(die, {0, 0})(fork,
+                                                                                                             {0}));
+    for (int at = 0; at < 64; at += 7)
+      samples.push_back(fast_worker(0)(work_fast, {0, 2, room})(pump)(work_fast, {0, 2, room})(
+          smudge, {0, at, 0, 1 << at % 8})(pump));
+  }
   samples.push_back(
       script_writer()(submit, {9, 3})(pump)(work, {0, 0})(tamper, {0, 9, 0})(pump)(die, {0, 0})(fork, {0}));
   samples.push_back(script_writer()(submit, {2, 3})(pump)(tell, {0, 3, 0, 1, 7, 0, 9})(pump)); // no such stage

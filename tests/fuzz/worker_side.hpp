@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -15,6 +16,7 @@
 #include <lk/parallel/process/worker_spec.hpp>
 #include <lk/parallel/shm/channel.hpp>
 #include <lk/parallel/wire/frame.hpp>
+#include <lk/parallel/wire/result_run.hpp>
 #include <lk/parallel/wire/seal.hpp>
 
 // A worker as the protocol's harness plays it: both rings from the other end, and nothing that waits.
@@ -51,6 +53,8 @@ class worker_side {
   bool left_one = false;
   /// Which byte of its next result it will change when the host has read it.
   std::optional<std::size_t> tamper_at;
+  /// Ticket of the task whose result may go into the run that is open.
+  std::uint64_t next_of_run = 0;
 
   const shm::channel& channel() const { return channel_; }
 
@@ -68,6 +72,26 @@ class worker_side {
       bytes = bytes.subspan(piece.size());
       put({wire::code(kind), wire::frame_flags(0, !bytes.empty()).bits(), ticket, {piece.begin(), piece.end()}});
     } while (!bytes.empty());
+  }
+
+  /// Puts a result into the run that is open, else into a new one, for n results. False where it has to go by a frame
+  /// of its own: there is no room, or something waits before it, or it is no result of a run.
+  bool put_in_run(std::uint64_t ticket, std::span<const std::byte> result, std::size_t n) {
+    if (!send() || result.size() != sizeof(std::uint64_t)) return false;
+    if (run_.n_left == 0 && !open_run(ticket, std::min(n, wire::run_state::most_results))) return false;
+    std::memcpy(run_.next, result.data(), result.size());
+    run_.next += result.size();
+    run_.sum.add(result.data(), result.size());
+    run_.reached = wire::run_state(run_.reached.n_results() + 1, result.size(), run_.sum.value());
+    run_.state->store(run_.reached.word(), std::memory_order_release);
+    results_.publish();
+    --run_.n_left;
+    return true;
+  }
+
+  /// The next result does not go into the run that is open.
+  void close_run() {
+    if (std::exchange(run_.n_left, 0) > 0) run_.state->store(run_.reached.closed().word(), std::memory_order_release);
   }
 
   /// Sends what the ring has room for. False where something is left.
@@ -121,8 +145,28 @@ class worker_side {
     return {frame.header.ticket + n, {bytes.begin(), bytes.end()}};
   }
 
-  /// The one place where a well-formed frame is made, as in process/result_sender.hpp.
+  bool open_run(std::uint64_t ticket, std::size_t n) {
+    const std::size_t bytes = wire::run_state::payload_bytes(n, sizeof(std::uint64_t));
+    std::optional<std::span<std::byte>> room;
+    try {
+      room = results_.reserve(bytes);
+    } catch (const wire_error&) { // as in send()
+    }
+    if (!room) return false;
+    const auto sealed = wire::seal_of_run(ticket, bytes);
+    last_header_ = static_cast<std::size_t>(room->data() - channel_.results.data()) - sizeof(shm::frame_header);
+    results_.commit(wire::code(wire::frame_kind::result_run), sealed.field(), bytes);
+    run_ = {.state = &wire::run_state::in(room->data()),
+            .next = room->data() + sizeof(std::uint64_t),
+            .n_left = n,
+            .reached = {},
+            .sum = wire::running_checksum(sealed.field())};
+    return true;
+  }
+
+  /// The one place where a well-formed frame is made, but for runs, as in process/result_sender.hpp.
   bool send(const outgoing& frame) {
+    close_run();
     const std::size_t bytes = std::min(frame.payload.size(), shm::largest_payload(results_.capacity()));
     const auto room = results_.reserve(bytes);
     if (!room) return false;
@@ -140,6 +184,14 @@ class worker_side {
   wire::assembler pieces_;
   process::map_header map_{};
   std::size_t n_taken_of_run_ = 0; ///< tasks of the run that is the oldest frame
+  struct run {
+    std::atomic<std::uint64_t>* state = nullptr;
+    std::byte* next = nullptr;
+    std::size_t n_left = 0;
+    wire::run_state reached;
+    wire::running_checksum sum;
+  };
+  run run_; ///< of results, that is open
   std::deque<outgoing> outbox_;
   std::size_t last_header_ = 0;
   outgoing last_{wire::code(wire::frame_kind::ready), 0, 0, {}};

@@ -38,6 +38,12 @@ template <class Work, class Arg> void run_in_worker(void* state, process::runnin
   task.stage = task_stage::call;
   auto value = static_cast<Work*>(state)->template call<Arg>(wire::argument_codec<Arg>::pass(stored), context);
   task.stage = task_stage::encode_result;
+  if constexpr (wire::plain_bytes<result>) {
+    if (task.plain_result != nullptr) {
+      std::memcpy(task.plain_result, std::addressof(value), sizeof value);
+      return;
+    }
+  }
   wire::writer& out = task.sender->begin();
   if constexpr (!std::is_void_v<result>) wire::encode(value, out);
 }
@@ -158,8 +164,8 @@ class process_backend final
     }
     void on_plain_results(std::uint64_t first, std::size_t n, const std::byte* results) override {
       if constexpr (bytes_of_plain_result() != 0) {
-        for (std::size_t i = 0; i < n; ++i, results += sizeof(result))
-          results_.on_value(first + i, value_of(results), sizeof(result));
+        results_.on_values(first, n, sizeof(result),
+                           [&](std::size_t i) { return value_of(results + i * sizeof(result)); });
       }
     }
     void on_error(std::uint64_t index, std::exception_ptr what) override {

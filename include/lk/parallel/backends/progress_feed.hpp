@@ -20,8 +20,8 @@ class progress_feed {
  public:
   explicit progress_feed(std::shared_ptr<Progress> progress) : progress_(std::move(progress)) {}
 
-  void dispatched() { ++n_dispatched_; }
-  void done(bool well) { ++(well ? n_finished_ : n_failed_); }
+  void dispatched(std::size_t n = 1) { n_dispatched_ += n; }
+  void done(bool well, std::size_t n = 1) { (well ? n_finished_ : n_failed_) += n; }
 
   /// Passes on what was gathered; n_running: how many tasks are being worked on now.
   void tell(std::size_t n_running) {

@@ -32,13 +32,19 @@ template <class R> class result_buffer {
 
   /// Units: bytes the outcome took on its way here, 0 where it did not travel.
   void on_done(std::size_t index, outcome<R>&& what, std::size_t bytes) {
-    note_arrival(bytes, what.has_value());
+    note_arrivals(1, bytes, what.has_value());
     waiting_.put(in_order_ ? index : n_arrived_++, bytes, index, std::move(what));
   }
   /// The same for a result.
   void on_value(std::size_t index, result_value<R>&& value, std::size_t bytes) {
-    note_arrival(bytes, true);
+    note_arrivals(1, bytes, true);
     waiting_.put(in_order_ ? index : n_arrived_++, bytes, index, std::move(value));
+  }
+  /// The same for those of n tasks from `first` on, of as many bytes each; value(i) makes the i-th and does not throw.
+  template <class Value> void on_values(std::size_t first, std::size_t n, std::size_t bytes_each, Value&& value) {
+    note_arrivals(n, n * bytes_each, true);
+    for (std::size_t i = 0; i < n; ++i)
+      waiting_.put(in_order_ ? first + i : n_arrived_++, bytes_each, first + i, value(i));
   }
   /// Whether an outcome is of no use before those of all tasks before it.
   bool takes_in_order() const { return in_order_; }
@@ -49,10 +55,10 @@ template <class R> class result_buffer {
     return (n_ready_ > enough_results || ready_bytes_ > enough_bytes) && has_next();
   }
 
-  /// A task is on its way.
-  void submitted() {
-    ++in_flight_;
-    feed_.dispatched();
+  /// So many tasks are on their way.
+  void submitted(std::size_t n) {
+    in_flight_ += n;
+    feed_.dispatched(n);
   }
 
   bool has_next() const { return waiting_.has_next(); }
@@ -82,12 +88,12 @@ template <class R> class result_buffer {
     completion<R> what;
   };
 
-  void note_arrival(std::size_t bytes, bool well) {
-    --in_flight_;
-    ++n_ready_;
-    ++slot_->tasks_finished;
+  void note_arrivals(std::size_t n, std::size_t bytes, bool well) {
+    in_flight_ -= n;
+    n_ready_ += n;
+    slot_->tasks_finished += n;
     ready_bytes_ += bytes;
-    feed_.done(well);
+    feed_.done(well, n);
   }
 
   const bool in_order_;

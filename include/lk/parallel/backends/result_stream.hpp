@@ -189,23 +189,23 @@ template <class Range, class R> class map_stream final : public result_stream<R>
   }
 
   void fill() {
+    std::size_t n = 0; // submitted and not counted
     try {
       while (!source_ended_) {
-        std::size_t room = std::min(window_left(), backend_->room());
-        if (room == 0) return;
-        for (; room > 0; --room) {
-          if (!source_.has_next()) {
-            source_ended_ = true;
-            return;
-          }
+        const std::size_t room = std::min(window_left(), backend_->room());
+        if (room == 0) break;
+        while (n < room && !source_ended_) {
+          if ((source_ended_ = !source_.has_next())) break;
           backend_->submit(source_.take());
-          results_.submitted();
+          ++n;
         }
+        results_.submitted(std::exchange(n, 0));
       }
     } catch (...) {
       source_error_ = std::current_exception();
       source_ended_ = true;
     }
+    results_.submitted(n);
   }
 
   /// At least one task a worker may be on its way, however large the results that wait.

@@ -41,7 +41,8 @@ class dispatcher {
   /// The tasks submitted from here on belong to this map.
   void begin_map(const map_spec& map) {
     abandon_map();
-    map_ = {map.entry, next_ticket_ - map.first_index, map.seed, map.argument_bytes}; // may wrap around
+    map_ = {map.entry, next_ticket_ - map.first_index, map.seed, map.argument_bytes,
+            map.result_bytes}; // may wrap around
     for (worker_slot& slot : slots_) slot.new_map(map_);
   }
 

@@ -1,6 +1,7 @@
 // lk-parallel | SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -8,6 +9,7 @@
 #include <span>
 
 #include <lk/parallel/base/error.hpp>
+#include <lk/parallel/process/run_reader.hpp>
 #include <lk/parallel/process/worker_bell.hpp>
 #include <lk/parallel/shm/channel.hpp>
 #include <lk/parallel/wire/frame.hpp>
@@ -25,12 +27,21 @@ class result_reader {
       : ring_(channel.results, channel.status->results_produced, channel.host->results_consumed)
       , bell_(&bell) {}
 
-  bool has_frames() const { return ring_.has_frames(); }
+  /// Whether next_message() or next_results() would find something that is new.
+  bool has_news() const { return run_.is_open() ? run_.has_news() : ring_.has_frames(); }
 
   /// Hands the oldest wire::message to fn. False where there is none.
   /// Throws: wire_error where the worker has written what cannot be true; what fn throws.
   template <class Fn> [[gnu::always_inline]] bool next_message(Fn&& fn) {
     while (const auto frame = ring_.peek()) {
+      if (frame->header.kind == run_of_results) {
+        if (look_at_run(*frame)) {
+          fn(take_one_of_run());
+          return true;
+        }
+        if (run_.is_open()) return false;
+        continue;
+      }
       const auto kind = frame->header.kind, flags = frame->header.flags;
       const wire::seal sealed(frame->header.ticket);
       small_payload copy;
@@ -54,10 +65,15 @@ class result_reader {
   }
 
   /// Copies the results of that very task and the next ones, at most so many of so many bytes, as long as they come
-  /// next and each in one frame. Stops at anything else, damaged frames included: next_message() says what to make of
-  /// those. Returns their number. Throws: wire_error where a position or length cannot be true.
+  /// next and each in one frame, or share one. Stops at anything else, damaged frames included: next_message() says
+  /// what to make of those. Returns their number. Throws: wire_error where a position or length cannot be true.
   std::size_t next_results(std::uint64_t ticket, std::size_t most, std::size_t bytes_each, std::byte* into) {
     if (!pieces_.is_empty()) return 0;
+    while (const auto frame = ring_.peek()) {
+      if (frame->header.kind != run_of_results) break;
+      if (look_at_run(*frame)) return copy_from_run(ticket, most, bytes_each, into);
+      if (run_.is_open()) return 0;
+    }
     switch (bytes_each) {
     case 4:
       return copy_results<4>(ticket, most, bytes_each, into);
@@ -80,7 +96,43 @@ class result_reader {
 
  private:
   static constexpr std::uint16_t result = wire::code(wire::frame_kind::result);
+  static constexpr std::uint16_t run_of_results = wire::code(wire::frame_kind::result_run);
   static constexpr std::size_t any = 0;
+
+  /// Whether the run that peek() gave has a result to give. Steps over it where it has none and will have none.
+  bool look_at_run(const shm::frame& frame) {
+    run_.look(frame);
+    if (run_.n_ready() > 0) return true;
+    step_over_finished_run();
+    return false;
+  }
+
+  void step_over_finished_run() {
+    if (!run_.is_over()) return;
+    run_.close();
+    ring_.pop();
+  }
+
+  wire::message take_one_of_run() {
+    if (!pieces_.is_empty()) throw wire_error("results arrived in the middle of a message");
+    const wire::message one{
+        wire::frame_kind::result, 0, wire::seal(run_.ticket()), {run_.next(), run_.bytes_each()}, true};
+    give_of_run(1);
+    return one;
+  }
+
+  std::size_t copy_from_run(std::uint64_t ticket, std::size_t most, std::size_t bytes_each, std::byte* into) {
+    if (run_.bytes_each() != bytes_each || run_.ticket() != static_cast<std::uint32_t>(ticket)) return 0;
+    const std::size_t n = std::min(most, run_.n_ready());
+    std::memcpy(into, run_.next(), n * bytes_each);
+    give_of_run(n);
+    return n;
+  }
+
+  void give_of_run(std::size_t n) {
+    run_.give(n);
+    step_over_finished_run();
+  }
 
   /// Bytes: the number of bytes of each where that is one of the usual, so that the compiler knows it.
   template <std::size_t Bytes>
@@ -125,6 +177,7 @@ class result_reader {
   shm::ring_reader ring_;
   worker_bell* bell_;
   wire::assembler pieces_;
+  run_reader run_; ///< of the oldest frame, where that is one
   std::uint64_t freed_ = 0;
 };
 

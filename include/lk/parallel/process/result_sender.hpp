@@ -14,6 +14,7 @@
 #include <vector>
 
 #include <lk/parallel/base/asymmetric_fence.hpp>
+#include <lk/parallel/base/biased_lock.hpp>
 #include <lk/parallel/base/deadline.hpp>
 #include <lk/parallel/base/fault_point.hpp>
 #include <lk/parallel/process/running_task.hpp>
@@ -22,6 +23,7 @@
 #include <lk/parallel/shm/channel.hpp>
 #include <lk/parallel/wire/cursor.hpp>
 #include <lk/parallel/wire/frame.hpp>
+#include <lk/parallel/wire/result_run.hpp>
 #include <lk/parallel/wire/seal.hpp>
 
 // The worker's way to the host: results, failures and log records on its result ring, in the order in which they were
@@ -40,6 +42,9 @@ class result_sender final : public report::outlet, public result_place {
       , host_fences_for_us_(page.host_fences_for_all.load(std::memory_order_relaxed) != 0 &&
                             base::asymmetric_fence::join())
       , ring_(channel.results, channel.status->results_produced, channel.host->results_consumed) {}
+
+  /// The calling thread is the one that runs the tasks.
+  void favour_this_thread() { lock_.favour_this_thread(); }
 
   /// What the task told of progress goes first. commit() or forget() ends it. Blocks: while the ring is full.
   wire::writer& begin() override {
@@ -64,6 +69,24 @@ class result_sender final : public report::outlet, public result_place {
   /// Forgets what was begun, if anything was.
   void forget() {
     if (building_) end_building();
+  }
+
+  /// The result of one of n tasks in a row, with the next tickets, whose results are all of so many bytes; it is the
+  /// first of those n. They share frames as long as nothing else is sent between them. Blocks: while the ring is full.
+  void send_in_run(std::uint64_t ticket, std::span<const std::byte> result, std::size_t n) {
+    report::progress_relay::flush();
+    const std::lock_guard held(lock_);
+    if (run_.n_left == 0 || n_dropped_ != 0) open_run(ticket, result.size(), n);
+    std::memcpy(run_.next, result.data(), result.size());
+    run_.next += result.size();
+    run_.sum.add(result.data(), result.size());
+    LK_PARALLEL_FAULT_POINT("run_result_written");
+    run_.reached = wire::run_state(run_.reached.n_results() + 1, result.size(), run_.sum.value());
+    // release: pairs with the acquire in result_reader; the result is there before it is counted.
+    run_.state->store(run_.reached.word(), std::memory_order_release);
+    if (run_.reached.n_results() == 1) ring_.publish();
+    if (--run_.n_left == 0) run_length_ = std::min(2 * run_length_, wire::run_state::most_results);
+    tell_host();
   }
 
   /// Sends a whole message. Blocks: while the ring is full.
@@ -145,9 +168,37 @@ class result_sender final : public report::outlet, public result_place {
     return bytes <= largest ? bytes : largest / 2;
   }
 
+  /// Published with the first result.
+  void open_run(std::uint64_t ticket, std::size_t bytes_each, std::size_t n_results) {
+    tell_dropped();
+    const std::size_t n = std::min(n_results, run_length_);
+    const std::size_t bytes = wire::run_state::payload_bytes(n, bytes_each);
+    const auto room = reserve(bytes);
+    const auto sealed = wire::seal_of_run(ticket, bytes);
+    ring_.commit(wire::code(wire::frame_kind::result_run), sealed.field(), bytes);
+    run_ = {.state = &wire::run_state::in(room.data()),
+            .next = room.data() + wire::run_state::payload_bytes(0, bytes_each),
+            .n_left = n,
+            .reached = {},
+            .sum = wire::running_checksum(sealed.field())};
+  }
+
+  /// The host can free the run's room then. The next ones are shorter: something else comes between results.
+  void close_run() {
+    if (run_.n_left == 0) return;
+    run_.state->store(run_.reached.closed().word(), std::memory_order_release);
+    run_.n_left = 0;
+    run_length_ = 1;
+  }
+
+  std::optional<std::span<std::byte>> find_room(std::size_t bytes) {
+    close_run();
+    return ring_.reserve(bytes);
+  }
+
   std::span<std::byte> reserve(std::size_t bytes) {
     while (true) {
-      if (const auto room = ring_.reserve(bytes)) return *room;
+      if (const auto room = find_room(bytes)) return *room;
       wait_for_room(bytes, [&](std::uint32_t seen) { channel_.host->bell.wait(seen); });
     }
   }
@@ -155,7 +206,7 @@ class result_sender final : public report::outlet, public result_place {
   /// Whether a log record finds room, now or within the patience; once it has run out, only now.
   bool finds_room(std::size_t bytes) {
     const std::size_t piece = largest_piece(bytes);
-    if (ring_.reserve(piece)) return true;
+    if (find_room(piece)) return true;
     const auto limit = base::deadline::after(n_dropped_ == 0 ? patience_with_host : patience_with_host * 0);
     while (!ring_.reserve(piece)) {
       if (limit.passed()) return false;
@@ -196,12 +247,21 @@ class result_sender final : public report::outlet, public result_place {
   const shm::pool_page* page_;
   const shm::event_bell* host_bell_;
   const bool host_fences_for_us_;
-  std::recursive_mutex lock_;
+  base::biased_lock lock_;
   shm::ring_writer ring_;
   std::optional<wire::writer> writer_;
   std::size_t last_result_bytes_ = 0;
   std::atomic<std::uint32_t> rung_for_{0}; ///< number of the host's sleep that this worker rang for last
   bool building_ = false;
+  struct run {
+    std::atomic<std::uint64_t>* state = nullptr;
+    std::byte* next = nullptr; ///< where the next result goes
+    std::size_t n_left = 0;    ///< how many more find room; 0: none is open
+    wire::run_state reached;
+    wire::running_checksum sum;
+  };
+  run run_;
+  std::size_t run_length_ = wire::run_state::most_results; ///< of the next one
   struct deferred_record {
     wire::frame_kind kind;
     std::vector<std::byte> bytes;

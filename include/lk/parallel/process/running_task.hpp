@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 
 #include <lk/parallel/base/error.hpp>
@@ -32,12 +33,14 @@ struct running_task {
   std::uint64_t ticket;
   wire::reader argument;
   result_place* sender;
+  std::byte* plain_result;                        ///< where the bytes of a plain result go; null: it is encoded
   task_stage stage = task_stage::decode_argument; ///< kept up to date by the entry, for the error message
 
   bool abandoned() const { return ticket < first_live_ticket->load(std::memory_order_relaxed); }
 };
 
-/// Decodes the argument, calls the function, encodes the result into task.sender->begin(). Throws: what those throw.
+/// Decodes the argument, calls the function, and copies the result to task.plain_result or encodes it into
+/// task.sender->begin(). Throws: what those throw.
 using task_entry = void (*)(void* function_state, running_task& task);
 
 } // namespace lk::parallel::process

@@ -37,6 +37,7 @@ class worker_loop {
 
   /// Blocks: until the host says stop.
   void run() {
+    sender_.favour_this_thread();
     while (!told_to_stop()) {
       if (const auto frame = ring_.peek())
         take(*frame);
@@ -69,33 +70,45 @@ class worker_loop {
   /// Tasks with consecutive tickets, whose arguments lie one after the other.
   void run_all(std::uint64_t ticket, std::span<const std::byte> arguments) {
     const std::size_t bytes_each = map_.argument_bytes;
-    for (; bytes_each != 0 && arguments.size() >= bytes_each && !told_to_stop(); ++ticket) {
-      run_task(ticket, 1, arguments.first(bytes_each));
+    if (bytes_each == 0) return;
+    for (std::size_t n_left = arguments.size() / bytes_each; n_left > 0 && !told_to_stop(); --n_left, ++ticket) {
+      run_task(ticket, 1, arguments.first(bytes_each), n_left);
       arguments = arguments.subspan(bytes_each);
     }
   }
 
-  void run_task(std::uint64_t ticket, int attempt, std::span<const std::byte> argument) {
+  /// n_in_run: how many tasks with the next tickets come from here on, this one included; 0: that is not known.
+  void run_task(std::uint64_t ticket, int attempt, std::span<const std::byte> argument, std::size_t n_in_run = 0) {
+    alignas(std::max_align_t) std::byte plain_result[most_plain_bytes];
     channel_.status->attempt_started(ticket);
     LK_PARALLEL_FAULT_POINT("task_started");
-    running_task task{
-        ticket - map_.first_ticket, map_.seed, attempt, worker_, &channel_.host->first_live_ticket, ticket,
-        wire::reader(argument),     &sender_};
+    running_task task{ticket - map_.first_ticket,
+                      map_.seed,
+                      attempt,
+                      worker_,
+                      &channel_.host->first_live_ticket,
+                      ticket,
+                      wire::reader(argument),
+                      &sender_,
+                      n_in_run != 0 && map_.result_bytes != 0 ? plain_result : nullptr};
     if (task.abandoned())
       sender_.send(wire::frame_kind::skipped, ticket, {});
     else
-      call(task);
+      call(task, n_in_run);
     LK_PARALLEL_FAULT_POINT("task_answered");
     channel_.status->attempt_ended();
     keep_time();
   }
 
-  void call(running_task& task) {
+  void call(running_task& task, std::size_t n_in_run) {
     if (busy_since_ == clock::time_point{}) busy_since_ = clock::now();
     try {
       map_.entry(function_state_, task);
       show_printed_output();
-      sender_.commit(wire::frame_kind::result, task.ticket);
+      if (task.plain_result != nullptr)
+        sender_.send_in_run(task.ticket, {task.plain_result, map_.result_bytes}, n_in_run);
+      else
+        sender_.commit(wire::frame_kind::result, task.ticket);
     } catch (const std::exception&) {
       report_failure(task, std::current_exception());
     } catch (abi::__forced_unwind&) {

@@ -109,7 +109,7 @@ class worker_slot {
   /// Whether next_message() or continue_sending() would find something to do.
   bool has_arrivals() const {
     if (broke_protocol) return false;
-    return results_->has_frames() || tasks_->may_continue();
+    return results_->has_news() || tasks_->may_continue();
   }
 
   /// Whether the worker, dead by now, was at its oldest unanswered task.

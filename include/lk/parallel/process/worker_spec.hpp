@@ -18,6 +18,7 @@ struct map_header {
   std::uint64_t first_ticket; ///< ticket of the task with index 0, modulo 2^64
   std::uint64_t seed;
   std::uint64_t argument_bytes; ///< of each task in a task_run
+  std::uint64_t result_bytes;   ///< of each result, where all are plain; else 0
 };
 
 struct pool_spec {

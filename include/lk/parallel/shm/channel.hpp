@@ -38,8 +38,9 @@ struct host_line {
   /// Position of the task ring from which on the worker's queue is short enough for the host to be told.
   alignas(64) std::atomic<std::uint64_t> refill_at{0};
   alignas(64) futex_bell bell;
-  std::atomic<std::uint32_t> stop{0};                          ///< leave the loop
+  // Looked at for each task, and so apart from what is written more often than once a map.
   alignas(64) std::atomic<std::uint64_t> first_live_ticket{0}; ///< tasks before it are abandoned
+  std::atomic<std::uint32_t> stop{0};                          ///< leave the loop
 };
 
 /// Written by a worker's handler of fatal signals, once; read by the host after the worker's death.

@@ -28,6 +28,7 @@ enum class frame_kind : std::uint16_t {
   progress,      ///< worker to host: one change of a Progress
   log_dropped,   ///< worker to host: how many log records were dropped before this frame, 64 bits
   task_run,      ///< host to worker: encoded arguments of one size, of tasks with consecutive tickets
+  result_run, ///< worker to host: results of one size, of tasks with consecutive tickets; grows (wire/result_run.hpp)
 };
 
 /// As the carrier knows it.

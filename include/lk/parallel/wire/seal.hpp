@@ -27,6 +27,8 @@ class checksum {
   }
 
  private:
+  friend class running_checksum;
+
   static std::uint32_t of_more(std::span<const std::byte> payload, std::uint64_t start) {
     checksum sum(start);
     if (payload.size() <= whole) {
@@ -84,6 +86,23 @@ class checksum {
   }
 
   std::uint64_t lanes_[4];
+};
+
+/// A checksum of values that come one after the other, all of the same size.
+class running_checksum {
+ public:
+  running_checksum() = default;
+  explicit running_checksum(std::uint64_t start) : lane_(start) {}
+
+  [[gnu::always_inline]] void add(const std::byte* value, std::size_t bytes) {
+    for (; bytes > 8; value += 8, bytes -= 8) lane_ = checksum::mixed(lane_, checksum::word_at(value));
+    lane_ = checksum::mixed(lane_, checksum::word_at(value, bytes));
+  }
+  /// Of all so far.
+  std::uint32_t value() const { return checksum::folded(lane_); }
+
+ private:
+  std::uint64_t lane_ = 0;
 };
 
 /// What stands in the ticket field of a sealed frame.
