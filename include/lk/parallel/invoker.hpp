@@ -156,12 +156,13 @@ template <class Model, class Fn, bool NeedsCodecs = true> class invoker {
         throw usage_error("execution::threads gives each thread a copy of the function, and this one cannot be copied; "
                           "use execution::processes or execution::sequential");
     }
-    return std::make_unique<backends::map_stream<View, R>>(std::move(view), std::move(options),
-                                                           [&the] { return make_backend<R, Arg, element>(the); });
+    return std::make_unique<backends::map_stream<View, R>>(std::move(view), std::move(options), [&the] {
+      return make_backend<R, Arg, element>(the, backends::source_may_wait<View>);
+    });
   }
 
   template <class R, class Arg, class Element>
-  static std::unique_ptr<backends::backend<Element, R>> make_backend(core& the) {
+  static std::unique_ptr<backends::backend<Element, R>> make_backend(core& the, bool source_may_wait) {
     front::worker_pool& pool = *the.pool;
     if constexpr (NeedsCodecs) {
       if (pool.where() == execution::processes)
@@ -171,7 +172,7 @@ template <class Model, class Fn, bool NeedsCodecs = true> class invoker {
     if constexpr (std::copy_constructible<Fn>) {
       if (pool.where() == execution::threads)
         return std::make_unique<backends::thread_backend<work_type, Arg, Element>>(
-            the.work, pool.seed(), pool.first_task(), pool.n_workers(),
+            the.work, pool.seed(), pool.first_task(), pool.n_workers(), source_may_wait,
             [&pool](backends::crew_work work) { return pool.make_crew(std::move(work)); });
     }
     return std::make_unique<backends::sequential_backend<work_type, Arg, Element>>(

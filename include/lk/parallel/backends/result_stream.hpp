@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -65,6 +66,10 @@ template <std::ranges::input_range Range> class source {
   std::optional<std::ranges::iterator_t<Range>> at_;
   bool taken_ = false;
 };
+
+/// Whether taking an element may wait for something. What lies in memory and plain numbers are just there.
+template <class Range> inline constexpr bool source_may_wait = !std::ranges::contiguous_range<Range>;
+template <std::integral N, class Bound> inline constexpr bool source_may_wait<std::ranges::iota_view<N, Bound>> = false;
 
 /// Nothing happens before the first next(): make_backend is called there.
 template <class Range, class R> class map_stream final : public result_stream<R> {
@@ -208,11 +213,13 @@ template <class Range, class R> class map_stream final : public result_stream<R>
     results_.submitted(n);
   }
 
-  /// At least one task a worker may be on its way, however large the results that wait.
+  /// At least one task a worker may be on its way, however large the results that wait. Little room is none: tasks go
+  /// many at a time.
   std::size_t window_left() const {
     const bool is_full = results_.ready_bytes() >= options_.window_bytes;
     const std::size_t most = is_full ? std::min(options_.window, options_.n_workers) : options_.window;
-    return most - std::min(most, results_.in_flight() + results_.n_ready());
+    const std::size_t left = most - std::min(most, results_.in_flight() + results_.n_ready());
+    return left >= most / 16 ? left : 0;
   }
 
   stream_options options_;

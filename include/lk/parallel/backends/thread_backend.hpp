@@ -20,6 +20,7 @@
 #include <lk/parallel/backends/task_context.hpp>
 #include <lk/parallel/backends/work.hpp>
 #include <lk/parallel/base/deadline.hpp>
+#include <lk/parallel/base/handover.hpp>
 #include <lk/parallel/base/queue_depth.hpp>
 #include <lk/parallel/wire/error_of_task.hpp>
 
@@ -35,12 +36,16 @@ class thread_backend final
   using function = typename Work::function_type;
   using result = function_result_t<function, typename Work::model_type, Arg>;
 
+  /// source_may_wait: for tasks that it has given; so each is with the threads before the source is asked for the next.
   /// Throws: resource_error where a thread cannot be made; what copying the function throws.
-  thread_backend(Work work, std::uint64_t seed, std::uint64_t first_task, int n_threads, const make_crew& engage)
+  thread_backend(Work work, std::uint64_t seed, std::uint64_t first_task, int n_threads, bool source_may_wait,
+                 const make_crew& engage)
       : model_(work.model)
       , seed_(seed)
       , first_task_(first_task)
-      , n_threads_(static_cast<std::size_t>(n_threads)) {
+      , n_threads_(static_cast<std::size_t>(n_threads))
+      , most_kept_(source_may_wait ? 1 : 4 * largest_share) {
+    kept_.reserve(most_kept_);
     for (int worker = 0; worker < n_threads; ++worker) desks_.push_back(std::make_unique<desk>(*work.fn));
     crew_ = engage({.live = [this](int worker) { run_tasks(worker); },
                     .give_up = [this](std::exception_ptr lost) { give_up(std::move(lost)); }});
@@ -55,38 +60,46 @@ class thread_backend final
   thread_backend(const thread_backend&) = delete;
   thread_backend& operator=(const thread_backend&) = delete;
 
+  /// Once the queue is full there is none until half of it is done: threads that are faster than the consumer would
+  /// else be woken for every few tasks.
   std::size_t room() override {
     const std::size_t held = n_submitted_ - n_handed_over_;
-    const std::lock_guard lock(mutex_);
-    return std::max(held, depth_.get() * n_threads_) - held;
+    const std::size_t depth = depth_now_.load(std::memory_order_relaxed) * n_threads_;
+    const std::size_t most = is_filling_ ? depth : depth / 2 + 1;
+    is_filling_ = held < most;
+    return is_filling_ ? depth - held : 0;
   }
 
-  /// The task is with the threads at once: the source may wait for it.
   void submit(Element element) override {
-    Arg arg(std::forward<Element>(element)); // under no lock: it is the user's code
-    bool is_any_idle = false;
-    {
-      const std::lock_guard lock(mutex_);
-      queue_.push_back({first_task_ + n_submitted_, std::move(arg)});
-      is_any_idle = n_idle_ > 0;
-    }
+    kept_.push_back({first_task_ + n_submitted_, Arg(std::forward<Element>(element))});
     ++n_submitted_;
-    if (is_any_idle) work_there_.notify_one();
+    if (kept_.size() >= most_kept_) flush();
   }
-  void flush() override {}
+
+  void flush() override {
+    if (kept_.empty()) return;
+    std::size_t n_to_wake = 0;
+    try {
+      const std::lock_guard lock(mutex_);
+      for (task& next : kept_) queue_.push_back(std::move(next));
+      n_to_wake = std::min(n_idle_, kept_.size());
+    } catch (...) { // tasks are lost, and their results would be waited for
+      give_up(std::current_exception());
+    }
+    kept_.clear();
+    for (; n_to_wake > 0; --n_to_wake) work_there_.notify_one();
+  }
 
   void poll(result_buffer<result>& results) override {
     if (has_failed_.load(std::memory_order_relaxed)) {
       const std::lock_guard lock(mutex_);
       std::rethrow_exception(failure_);
     }
-    for (const auto& one : desks_) {
-      if (one->n.load(std::memory_order_relaxed) == 0) continue;
-      one->swap(handed_over_);
-      n_handed_over_ += handed_over_.size();
-      for (auto& [index, what] : handed_over_) results.on_done(index, std::move(what), 0);
-      handed_over_.clear();
-    }
+    for (const auto& one : desks_)
+      one->done.take([&](finished&& it) {
+        ++n_handed_over_;
+        results.on_done(it.index, std::move(it.what), 0);
+      });
   }
 
   /// For a moment until a thread has done half of what it has, so that the consumer is not woken for each result; then
@@ -124,8 +137,8 @@ class thread_backend final
     work_there_.notify_all();
     crew_.reset();
     // A range may be kept long after its end: nothing of the user's is to live in it.
+    kept_.clear();
     queue_.clear();
-    handed_over_.clear();
     desks_.clear();
   }
 
@@ -134,9 +147,14 @@ class thread_backend final
     std::size_t index;
     Arg arg;
   };
+  struct finished {
+    finished(std::size_t i, outcome<result>&& o) : index(i), what(std::move(o)) {}
+    std::size_t index;
+    outcome<result> what;
+  };
   using clock = std::chrono::steady_clock;
-  /// What may be the index and the outcome of each. A deque: growing moves no result, which may throw.
-  using outcomes = std::deque<std::pair<std::size_t, outcome<result>>>;
+  static constexpr std::size_t largest_share = 256; ///< tasks that a thread takes at a time
+  static constexpr std::size_t never = SIZE_MAX;
 
   /// What one thread has of its own, so that threads with small tasks do not stand in each other's way: its copy of the
   /// function, and what it has done and the consumer has not taken.
@@ -145,42 +163,32 @@ class thread_backend final
     explicit desk(const function& copied) : fn(copied) {}
 
     function fn;
-    std::atomic<std::size_t> n{0}; ///< a hint
-
-    std::size_t put(std::size_t index, outcome<result>&& what) {
-      const std::lock_guard lock(mutex_);
-      all_.emplace_back(index, std::move(what));
-      n.store(all_.size(), std::memory_order_relaxed);
-      return all_.size();
-    }
-    void swap(outcomes& other) {
-      const std::lock_guard lock(mutex_);
-      all_.swap(other);
-      n.store(all_.size(), std::memory_order_relaxed);
-    }
-    std::size_t size() {
-      const std::lock_guard lock(mutex_);
-      return all_.size();
-    }
-
-   private:
-    std::mutex mutex_;
-    outcomes all_;
+    base::handover<finished> done;
+    std::atomic<std::size_t> wake_at{never}; ///< how many there must be, of all time, that a consumer is to be woken
   };
 
-  /// Until a thread has done as many tasks as wanted. A thread puts a result under its desk's lock and looks at
-  /// wanted_ afterwards; here wanted_ is set before those locks are taken. So one of the two sees the other.
+  /// Until a thread has done as many tasks as wanted. A thread puts a result on its desk and looks at wake_at
+  /// afterwards, here it is the other way round: one of the two sees the other (Dekker's argument, seq_cst).
   void sleep(std::unique_lock<std::mutex>& lock, std::size_t wanted, std::optional<std::chrono::nanoseconds> limit) {
     const auto is_awaited = [&] {
-      wanted_.store(wanted, std::memory_order_relaxed); // each time: a thread that comes late may have taken it back
-      return interrupted_ || failure_ ||
-             std::any_of(desks_.begin(), desks_.end(), [&](const auto& one) { return one->size() >= wanted; });
+      bool is_there = interrupted_ || failure_;
+      for (const auto& one : desks_) { // each time: a thread that comes late may have taken it back
+        const std::size_t at = one->done.n_taken() + wanted;
+        one->wake_at.store(at, std::memory_order_seq_cst);
+        is_there = is_there || one->done.n_put() >= at;
+      }
+      return is_there;
     };
     if (limit)
       result_there_.wait_for(lock, *limit, is_awaited);
     else
       result_there_.wait(lock, is_awaited);
-    wanted_.store(nothing, std::memory_order_relaxed);
+    wake_nobody();
+  }
+
+  /// Requires mutex_.
+  void wake_nobody() {
+    for (const auto& one : desks_) one->wake_at.store(never, std::memory_order_relaxed);
   }
 
   /// This worker cannot go on, and so the map cannot.
@@ -207,6 +215,7 @@ class thread_backend final
       n_running_.fetch_sub(1, std::memory_order_relaxed);
       const std::lock_guard lock(mutex_);
       depth_.learn(batch.size(), static_cast<std::uint64_t>(busy.count()));
+      depth_now_.store(depth_.get(), std::memory_order_relaxed);
     }
   }
 
@@ -219,8 +228,9 @@ class thread_backend final
     work_there_.wait(lock, [&] { return !queue_.empty() || ending_; });
     --n_idle_;
     if (ending_) return false;
-    constexpr std::size_t largest_share = 256;
-    const std::size_t share = std::clamp<std::size_t>(queue_.size() / (2 * n_threads_), 1, largest_share);
+    // A 64th of its queue is no time to speak of: with less, threads with small tasks would queue for the lock.
+    const std::size_t least = std::min(queue_.size(), std::max<std::size_t>(depth_.get() / 64, 1));
+    const std::size_t share = std::clamp(queue_.size() / (2 * n_threads_), least, largest_share);
     for (std::size_t i = 0; i < share; ++i) {
       batch.push_back(std::move(queue_.front()));
       queue_.pop_front();
@@ -251,11 +261,11 @@ class thread_backend final
   }
 
   void deliver(int worker, std::size_t index, outcome<result>&& what) {
-    const std::size_t n = desks_[static_cast<std::size_t>(worker)]->put(index, std::move(what));
-    if (n < wanted_.load(std::memory_order_relaxed)) return;
+    desk& mine = *desks_[static_cast<std::size_t>(worker)];
+    if (mine.done.put(index, std::move(what)) < mine.wake_at.load(std::memory_order_seq_cst)) return;
     {
-      const std::lock_guard lock(mutex_);                // the consumer has gone to sleep by now
-      wanted_.store(nothing, std::memory_order_relaxed); // told once
+      const std::lock_guard lock(mutex_); // the consumer has gone to sleep by now
+      wake_nobody();                      // it is told once
     }
     result_there_.notify_one();
   }
@@ -274,13 +284,16 @@ class thread_backend final
   bool ending_ = false;
   bool interrupted_ = false;
 
-  static constexpr std::size_t nothing = SIZE_MAX;
-  std::atomic<std::size_t> wanted_{nothing}; ///< by a consumer that sleeps: results on one desk
-  std::atomic<bool> has_failed_{false};      ///< there is a failure_
+  std::atomic<std::size_t> depth_now_{depth_.get()};
+  std::atomic<bool> has_failed_{false}; ///< there is a failure_
   std::vector<std::unique_ptr<desk>> desks_;
 
-  outcomes handed_over_; // the consumer's own, as the next two
+  // The consumer's own.
+  const std::size_t most_kept_;
+  std::vector<task> kept_; ///< tasks that the threads do not have yet
   std::size_t n_submitted_ = 0, n_handed_over_ = 0;
+  bool is_filling_ = true; ///< until there is no room any more
+
   std::atomic<std::size_t> n_running_{0};
   std::atomic<std::uint64_t> first_live_{0};
   std::unique_ptr<crew> crew_; // last: joined before the rest is destroyed
