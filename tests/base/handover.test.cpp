@@ -67,7 +67,7 @@ TEST_CASE("an element whose taker throws stays, and so do those behind it") {
 
 TEST_CASE("what nobody takes is destroyed with the queue, and what is taken before") {
   const auto alive = std::make_shared<int>(0);
-  for (const std::size_t n : {1, 63, 64, 65, 128, 1000}) {
+  for (const std::size_t n : {1U, 63U, 64U, 65U, 128U, 1000U}) {
     handover<std::shared_ptr<int>> queue;
     for (std::size_t i = 0; i < n; ++i) queue.put(alive);
     REQUIRE(static_cast<std::size_t>(alive.use_count()) == n + 1);

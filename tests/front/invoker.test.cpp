@@ -617,6 +617,38 @@ TEST_CASE("many maps of tiny tasks on threads come to their end, whoever waits f
   }
 }
 
+namespace {
+
+/// Bears to be moved so many times.
+struct tired {
+  explicit tired(int most) : moves_left(most) {}
+  tired(const tired&) = default;
+  tired(tired&& other) noexcept(false) : moves_left(other.moves_left - 1) {
+    if (moves_left < 0) throw std::runtime_error("tired");
+  }
+  int moves_left;
+};
+
+} // namespace
+
+TEST_CASE("an argument that throws when it is moved ends a map on threads with what it threw") {
+  const int most = GENERATE(0, 1, 2, 3); // by the consumer, in the queue, by the thread, never
+  std::vector<tired> arguments(100, tired(10));
+  arguments[50].moves_left = most;
+  invoker inv{in_process,
+              model,
+              [](const std::vector<int>&, const tired& x) { return x.moves_left; },
+              {.n_jobs = 2, .where = execution::threads}};
+  const auto run = [&] { return collect(inv.map(arguments)).size(); };
+  try {
+    REQUIRE(run() == 100); // it was not moved that often
+  } catch (const std::runtime_error& thrown) {
+    REQUIRE(thrown.what() == std::string("tired"));
+  }
+  arguments[50].moves_left = 10;
+  REQUIRE(run() == 100);
+}
+
 TEST_CASE("a source may wait on threads for tasks that it has given to begin") {
   std::atomic<int> n_begun{0};
   invoker inv{in_process,

@@ -146,7 +146,7 @@ TEST_CASE("a record of another thread of the worker does not wait for the end of
 }
 
 TEST_CASE("results of any size that counts as plain share frames") {
-  for (const std::size_t bytes : {1, 3, 4, 8, 12, 16, 63, 64}) {
+  for (const std::size_t bytes : {1U, 3U, 4U, 8U, 12U, 16U, 63U, 64U}) {
     both_ends the;
     for (std::uint64_t ticket = 0; ticket < 30; ++ticket)
       the.sender.send_in_run(ticket, std::vector<std::byte>(bytes, static_cast<std::byte>(ticket)), 30 - ticket);
@@ -206,9 +206,9 @@ TEST_CASE("runs, single results and records of two threads go through a ring far
 TEST_CASE("a stray write in a run is noticed wherever it strikes, and nothing wrong is taken for a result") {
   constexpr std::uint64_t end = 6;
   constexpr std::size_t frame = 16 + 8 + end * sizeof(value);
-  for (const std::uint64_t seen : {0, 1, 3}) {     // what the host has taken by then
-    for (const std::uint64_t sent : {3, 5, 6}) {   // what the worker has sent by then
-      for (const bool is_closed : {false, true}) { // by a record behind it
+  for (const std::uint64_t seen : {0U, 1U, 3U}) {   // what the host has taken by then
+    for (const std::uint64_t sent : {3U, 5U, 6U}) { // what the worker has sent by then
+      for (const bool is_closed : {false, true}) {  // by a record behind it
         for (std::size_t bit = 0; bit < 8 * frame; ++bit) {
           both_ends the;
           the.send(0, seen, end);

@@ -47,7 +47,7 @@ class thread_backend final
       , most_kept_(source_may_wait ? 1 : 4 * largest_share) {
     kept_.reserve(most_kept_);
     for (int worker = 0; worker < n_threads; ++worker) desks_.push_back(std::make_unique<desk>(*work.fn));
-    crew_ = engage({.live = [this](int worker) { run_tasks(worker); },
+    crew_ = engage({.live = [this](int worker) { live(worker); },
                     .give_up = [this](std::exception_ptr lost) { give_up(std::move(lost)); }});
     try {
       crew_->start();
@@ -199,6 +199,14 @@ class thread_backend final
       has_failed_.store(true, std::memory_order_relaxed);
     }
     result_there_.notify_one();
+  }
+
+  void live(int worker) {
+    try {
+      run_tasks(worker);
+    } catch (...) { // moving an argument threw, or memory ran out
+      give_up(std::current_exception());
+    }
   }
 
   void run_tasks(int worker) {
