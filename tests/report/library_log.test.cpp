@@ -33,6 +33,12 @@ TEST_CASE("a logger that the user registered under the library's name is the lib
   CHECK(host.sink->texts().empty());
 }
 
+TEST_CASE("a sentence with braces is said as it is") {
+  testing::host_loggers host;
+  report::warn("a path {}, and {0}");
+  CHECK(host.sink->texts() == std::vector<std::string>{"a path {}, and {0}"});
+}
+
 TEST_CASE("asking for a logger leaves the pattern of the shared sinks alone") {
   struct own_formatter : spdlog::formatter {
     void format(const spdlog::details::log_msg&, spdlog::memory_buf_t&) override {}

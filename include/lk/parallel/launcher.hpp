@@ -191,7 +191,7 @@ class launcher final : public worker_pool {
   void launch(void* function_state) {
     try {
       const auto advice = fork_workers(function_state);
-      if (advice) report::library_logger()->info(*advice);
+      if (advice) report::inform(*advice);
     } catch (const std::system_error& no_thread) { // of std::thread; forking itself throws resource_error
       throw resource_error("pthread_create", no_thread.code().value(), base::remedy_for_processes);
     } catch (const std::bad_alloc&) { // of oneTBB, too, which is asked to let go of its threads
@@ -205,9 +205,8 @@ class launcher final : public worker_pool {
     const std::lock_guard one_launch(ours.launch_lock());
     auto gate = ours.close_for_fork();
     if (!gate.quiesced() && child_threads_ > 1 && ours.is_first_warning_of_tbb())
-      report::library_logger()->warn(
-          "the workers of this invoker will run oneTBB algorithms on one thread each instead of {}: {}", child_threads_,
-          gate.reason());
+      report::warn("the workers of this invoker will run oneTBB algorithms on one thread each instead of " +
+                   std::to_string(child_threads_) + ": " + gate.reason());
     process::pool_spec spec;
     spec.n_workers = n_workers_;
     spec.retries = options_.retries;
@@ -246,9 +245,9 @@ class launcher final : public worker_pool {
     if (places_.empty()) return {};
     const config::worker_place& place = place_of(worker);
     if (base::affinity_of(0) != place.cpus)
-      report::library_logger()->warn(
-          "worker {} could not be bound to its CPUs, which its cpuset no longer has; it runs where the kernel lets it",
-          worker);
+      report::warn("worker " + std::to_string(worker) +
+                   " could not be bound to its CPUs, which its cpuset no longer has; "
+                   "it runs where the kernel lets it");
     return {place.threads, place.cpus};
   }
 

@@ -54,7 +54,7 @@ class runtime {
     const std::optional<news> first_time = set_up(options);
     if (!first_time) return false;
     // Under no lock: a sink of the user's may ask for the knobs.
-    if (!first_time->warning.empty()) report::library_logger()->warn("{}", first_time->warning);
+    if (!first_time->warning.empty()) report::warn(first_time->warning);
     if (first_time->debug) log_essentials();
     return true;
   }
@@ -164,12 +164,11 @@ class runtime {
   void log_essentials() noexcept {
     try {
       const diagnosis all = examine(knobs_, *resolved_, default_placement_, false);
-      const auto logger = report::library_logger();
-      for (const std::string& line : essentials(all)) logger->info("{}", line);
+      for (const std::string& line : essentials(all)) report::inform(line);
       for (const finding& each : all.findings) {
         const std::string sentence = printable(each.what) + ". " + each.advice + " [" + each.topic + ']';
-        if (each.level == severity::warning) logger->warn("{}", sentence);
-        if (each.level == severity::note) logger->info("{}", sentence);
+        if (each.level == severity::warning) report::warn(sentence);
+        if (each.level == severity::note) report::inform(sentence);
       }
     } catch (const std::exception& problem) {
       report::report_error(std::string("LK_DEBUG: the diagnosis failed: ") + problem.what());
@@ -229,7 +228,7 @@ class runtime {
 LK_PARALLEL_DEFINITION void initialize(const parallel_options& options) {
   front::runtime& ours = front::runtime::instance();
   if (ours.initialize(options) || ours.is_worker()) return;
-  report::library_logger()->warn("parallel support was initialised before; this call of initialize() changes nothing");
+  report::warn("parallel support was initialised before; this call of initialize() changes nothing");
 }
 
 LK_PARALLEL_DEFINITION void ensure_parallel_init() { (void)front::runtime::instance().config(); }

@@ -39,10 +39,19 @@ inline std::shared_ptr<spdlog::logger> logger_named(const std::string& name) {
 /// The logger of the library's own messages. Users silence or redirect it by its name, "lk.parallel".
 inline std::shared_ptr<spdlog::logger> library_logger() { return logger_named(library_logger_name); }
 
+/// Says a sentence of the library's own. The text is ready: with arguments spdlog would have every unit that logs
+/// compile fmt's formatting again.
+inline void say(spdlog::level::level_enum level, std::string_view sentence) {
+  library_logger()->log(level, spdlog::string_view_t(sentence.data(), sentence.size()));
+}
+
+inline void inform(std::string_view sentence) { say(spdlog::level::info, sentence); }
+inline void warn(std::string_view sentence) { say(spdlog::level::warn, sentence); }
+
 /// Logs an error of the library's own, on stderr where logging fails as well.
 [[gnu::cold]] inline void report_error(std::string_view sentence) noexcept {
   try {
-    library_logger()->log(spdlog::level::err, spdlog::string_view_t(sentence.data(), sentence.size()));
+    say(spdlog::level::err, sentence);
   } catch (...) {
     std::fprintf(stderr, "%s: %.*s\n", library_logger_name, static_cast<int>(sentence.size()), sentence.data());
   }
