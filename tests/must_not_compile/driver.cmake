@@ -1,12 +1,12 @@
 # lk-parallel | SPDX-License-Identifier: MIT
 # cmake -DCASE=file.cpp -DSETTINGS=settings.cmake -P driver.cmake: the case must be refused with each sentence that a line
-# `// expect: sentence` promises, and its twin, compiled with -DLK_CORRECTED, must be accepted. SETTINGS sets COMPILER
-# and FLAGS.
+# `// expect: sentence` promises, and its twin, compiled with -DLK_CORRECTED, must be accepted. SETTINGS sets COMPILER,
+# FLAGS and STANDARD_HEADERS.
 
 include(${SETTINGS})
 
 macro(compile)
-  execute_process(COMMAND ${COMPILER} ${FLAGS} ${ARGN} -fsyntax-only ${CASE}
+  execute_process(COMMAND ${COMPILER} ${FLAGS} ${ARGN} -include ${STANDARD_HEADERS} -fsyntax-only ${CASE}
                   RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE output)
 endmacro()
 
