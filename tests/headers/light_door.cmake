@@ -4,10 +4,10 @@
 
 include(${SETTINGS})
 
-# The headers of the packages among those that the source includes. -H and not -M: for clang, to ask whether a header is
-# there (__has_include) is to depend on it.
+# The headers of the packages among those that the source includes; to preprocess it tells. -H and not -M: for clang, to
+# ask whether a header is there (__has_include) is to depend on it.
 function(find_foreign_headers found)
-  execute_process(COMMAND ${COMPILER} ${FLAGS} ${ARGN} -H -fsyntax-only ${SOURCE} ERROR_VARIABLE output
+  execute_process(COMMAND ${COMPILER} ${FLAGS} ${ARGN} -H -E ${SOURCE} OUTPUT_QUIET ERROR_VARIABLE output
                   COMMAND_ERROR_IS_FATAL ANY)
   string(REGEX MATCHALL "[^ \n]*/(spdlog|fmt|tbb|oneapi|hwloc)[/.][^ \n]*" headers "${output}")
   set(${found} "${headers}" PARENT_SCOPE)
