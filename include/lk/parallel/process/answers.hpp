@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <exception>
 #include <span>
+#include <string>
 #include <utility>
 
 #include <lk/parallel/base/error.hpp>
@@ -129,10 +130,9 @@ class answers {
   }
 
   static void tell_dropped(int worker, std::span<const std::byte> bytes) {
-    report::library_logger()->warn(
-        "worker {}: {} log lines below level warning were dropped, because the host was busy "
-        "elsewhere and took none; take results faster, or log less",
-        worker, wire::reader(bytes).get<std::uint64_t>());
+    report::warn("worker " + std::to_string(worker) + ": " + std::to_string(wire::reader(bytes).get<std::uint64_t>()) +
+                 " log lines below level warning were dropped, because the host was busy "
+                 "elsewhere and took none; take results faster, or log less");
   }
 
   static void replay(worker_slot& slot, std::span<const std::byte> bytes) {
