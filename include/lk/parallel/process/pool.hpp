@@ -44,8 +44,6 @@ struct map_spec {
   std::size_t result_bytes = 0;   ///< of each result, where all are values of so many bytes, most_plain_bytes at most
 };
 
-inline constexpr std::size_t most_plain_bytes = 64;
-
 /// Room for the arguments of the next tasks, one after the other.
 struct argument_run {
   std::byte* next = nullptr;

@@ -7,7 +7,7 @@
 #include <cstring>
 
 #include <lk/parallel/base/error.hpp>
-#include <lk/parallel/process/pool.hpp>
+#include <lk/parallel/process/running_task.hpp>
 #include <lk/parallel/shm/frame.hpp>
 #include <lk/parallel/wire/frame.hpp>
 #include <lk/parallel/wire/result_run.hpp>

@@ -23,6 +23,9 @@ class result_place {
   ~result_place() = default;
 };
 
+/// A result that is its bytes, and no more than these, is plain.
+inline constexpr std::size_t most_plain_bytes = 64;
+
 /// One running task as the typed code above sees it.
 struct running_task {
   std::uint64_t index; ///< its number in its map
