@@ -617,6 +617,24 @@ TEST_CASE("many maps of tiny tasks on threads come to their end, whoever waits f
   }
 }
 
+TEST_CASE("tasks that wait for each other at the end of a map have a thread each, though those before were small") {
+  constexpr int n_threads = 4, n_small = 20'000;
+  std::atomic<int> n_here{0};
+  invoker inv{in_process,
+              model,
+              [&n_here](const std::vector<int>&, int x) {
+                if (x < n_small) return x;
+                ++n_here;
+                n_here.notify_all();
+                for (int n = n_here.load(); n < n_threads; n = n_here.load()) n_here.wait(n);
+                return x;
+              },
+              {.n_jobs = n_threads, .where = execution::threads}};
+  std::vector<int> arguments(n_small + n_threads);
+  std::iota(arguments.begin(), arguments.end(), 0);
+  REQUIRE(collect(inv.map(arguments)) == arguments);
+}
+
 namespace {
 
 /// Bears to be moved so many times.

@@ -156,6 +156,17 @@ TEST_CASE("results of any size that counts as plain share frames") {
   }
 }
 
+TEST_CASE("a run is no longer than what an empty ring is certain to hold") {
+  both_ends the;
+  const std::vector<std::byte> largest(64, std::byte{7});
+  for (std::uint64_t ticket = 0; ticket < 64; ++ticket) {
+    the.sender.send_in_run(ticket, largest, 64 - ticket); // would wait for ever
+    std::byte into[64];
+    REQUIRE(the.reader.next_results(ticket, 1, 64, into) == 1);
+    the.reader.free();
+  }
+}
+
 TEST_CASE("results of another size, or of another task than is waited for, are not taken by the short way") {
   both_ends the;
   the.send(5, 8, 8);

@@ -236,8 +236,10 @@ class thread_backend final
     work_there_.wait(lock, [&] { return !queue_.empty() || ending_; });
     --n_idle_;
     if (ending_) return false;
-    // A 64th of its queue is no time to speak of: with less, threads with small tasks would queue for the lock.
-    const std::size_t least = std::min(queue_.size(), std::max<std::size_t>(depth_.get() / 64, 1));
+    // A 64th of its queue is no time to speak of: with less, threads with small tasks would queue for the lock. But no
+    // more than what is left for each: small tasks may be followed by large ones, or by some that wait for each other.
+    const std::size_t left_for_each = (queue_.size() + n_threads_ - 1) / n_threads_;
+    const std::size_t least = std::min(left_for_each, std::max<std::size_t>(depth_.get() / 64, 1));
     const std::size_t share = std::clamp(queue_.size() / (2 * n_threads_), least, largest_share);
     for (std::size_t i = 0; i < share; ++i) {
       batch.push_back(std::move(queue_.front()));

@@ -65,8 +65,11 @@ class biased_lock {
     // release: pairs with the acquire in lock_as_other(), which then sees what was done inside.
     is_inside_.store(0, std::memory_order_release);
     asymmetric_fence::light();
-    if (is_shared_.load(std::memory_order_relaxed)) [[unlikely]]
-      is_inside_.notify_all();
+    if (!is_shared_.load(std::memory_order_relaxed)) [[likely]]
+      return;
+    // seq_cst: notify_all() may look first whether anybody waits; whoever is about to sees the 0, or is seen.
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    is_inside_.notify_all();
   }
 
   void lock_as_other() {

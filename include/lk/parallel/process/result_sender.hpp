@@ -171,7 +171,8 @@ class result_sender final : public report::outlet, public result_place {
   /// Published with the first result.
   void open_run(std::uint64_t ticket, std::size_t bytes_each, std::size_t n_results) {
     tell_dropped();
-    const std::size_t n = std::min(n_results, run_length_);
+    const std::size_t n_that_fit = (shm::largest_payload(ring_.capacity()) - sizeof(std::uint64_t)) / bytes_each;
+    const std::size_t n = std::min({n_results, run_length_, n_that_fit});
     const std::size_t bytes = wire::run_state::payload_bytes(n, bytes_each);
     const auto room = reserve(bytes);
     const auto sealed = wire::seal_of_run(ticket, bytes);
