@@ -2,6 +2,7 @@
 #include "support/catch.hpp"
 
 #include <atomic>
+#include <functional>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -9,6 +10,31 @@
 #include <lk/parallel/base/biased_lock.hpp>
 
 using lk::parallel::base::biased_lock;
+
+namespace {
+
+/// While this thread holds the lock another one, which prepares first, does not get it; afterwards it does.
+void expect_others_wait(biased_lock& lock, const std::function<void()>& prepare) {
+  std::atomic<bool> is_coming{false}, is_inside{false};
+  std::unique_lock held(lock);
+  std::jthread other([&] {
+    is_coming = true;
+    is_coming.notify_one();
+    prepare();
+    const std::lock_guard its(lock);
+    is_inside = true;
+  });
+  is_coming.wait(false);
+  for (int i = 0; i < 1000; ++i) {
+    std::this_thread::yield();
+    REQUIRE_FALSE(is_inside.load());
+  }
+  held.unlock();
+  other.join();
+  CHECK(is_inside.load());
+}
+
+} // namespace
 
 TEST_CASE("the favoured thread and those that come later are never inside at the same time") {
   constexpr int n_rounds = 300, n_others = 2, times_each = 50;
@@ -40,22 +66,7 @@ TEST_CASE("the favoured thread and those that come later are never inside at the
 TEST_CASE("whoever comes while the favoured thread is inside waits until it has left") {
   biased_lock lock;
   lock.favour_this_thread();
-  std::atomic<bool> is_coming{false}, is_inside{false};
-  std::unique_lock held(lock);
-  std::jthread other([&] {
-    is_coming = true;
-    is_coming.notify_one();
-    const std::lock_guard its(lock);
-    is_inside = true;
-  });
-  is_coming.wait(false);
-  for (int i = 0; i < 1000; ++i) {
-    std::this_thread::yield();
-    REQUIRE_FALSE(is_inside.load());
-  }
-  held.unlock();
-  other.join();
-  CHECK(is_inside.load());
+  expect_others_wait(lock, [] {});
 }
 
 TEST_CASE("a thread may take the lock again while it holds it, favoured or not") {
@@ -69,24 +80,11 @@ TEST_CASE("a thread may take the lock again while it holds it, favoured or not")
   twice();
   std::jthread(twice).join(); // the favour is gone
   twice();
-  std::jthread(twice).join(); // and it was given back
+  std::jthread(twice).join(); // not given back, and no harm
 }
 
 TEST_CASE("only the first thread that asks is favoured") {
   biased_lock lock;
   lock.favour_this_thread();
-  std::unique_lock held(lock);
-  std::atomic<bool> is_inside{false};
-  std::jthread other([&] {
-    lock.favour_this_thread();
-    const std::lock_guard its(lock);
-    is_inside = true;
-  });
-  for (int i = 0; i < 1000; ++i) {
-    std::this_thread::yield();
-    REQUIRE_FALSE(is_inside.load());
-  }
-  held.unlock();
-  other.join();
-  CHECK(is_inside.load());
+  expect_others_wait(lock, [&] { lock.favour_this_thread(); });
 }

@@ -27,8 +27,8 @@
 #include <lk/parallel/wire/seal.hpp>
 
 // The worker's way to the host: results, failures and log records on its result ring, in the order in which they were
-// made. Results are built in place in the ring; what does not fit is built on the heap and sent in pieces. A full ring
-// makes the worker wait until the host has read some of it.
+// made. Results are built in place in the ring; what does not fit is built on the heap and sent in pieces. Results of a
+// few bytes share frames. A full ring makes the worker wait until the host has read some of it.
 
 namespace lk::parallel::process {
 

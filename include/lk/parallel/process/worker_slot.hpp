@@ -77,8 +77,8 @@ class worker_slot {
     return results_->next_message(std::forward<Fn>(fn));
   }
 
-  /// Takes the answers to its oldest tasks, of one frame, as long as they are results of so many bytes in frames of
-  /// their own: as many as fit into `into`, where they lie one after the other then, and none for tickets before
+  /// Takes the answers to its oldest tasks, of one frame, as long as they are results of so many bytes, each in
+  /// one frame: as many as fit into `into`, where they lie one after the other then, and none for tickets before
   /// `first`. Leaves everything else to next_message(). Returns their number. Throws: as next_message() does.
   std::size_t take_results(std::size_t bytes_each, std::uint64_t first, std::span<std::byte> into) {
     if (!has_tasks() || tasks_->is_sending_oldest() || outstanding().ticket() < first) return 0;
