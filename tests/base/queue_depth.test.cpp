@@ -16,6 +16,25 @@ TEST_CASE("many small tasks are queued ahead and few large ones") {
   REQUIRE(depth.get() == queue_depth::least);
 }
 
+TEST_CASE("the first tasks of a worker, which is cold, do not count once others are measured") {
+  queue_depth depth;
+  depth.learn(2, 100'000); // 50 microseconds each
+  REQUIRE(depth.get() < 100);
+  REQUIRE(!depth.is_of_short_tasks());
+  depth.learn(30, 600);
+  REQUIRE(depth.get() == queue_depth::most);
+  REQUIRE(depth.is_of_short_tasks());
+}
+
+TEST_CASE("tasks are short where dozens of them take no longer than a wake, and not before that is known") {
+  queue_depth depth;
+  REQUIRE(!depth.is_of_short_tasks());
+  depth.learn(1000, 1'000'000); // a microsecond each
+  REQUIRE(depth.is_of_short_tasks());
+  for (int i = 0; i < 20; ++i) depth.learn(1000, 5'000'000);
+  REQUIRE(!depth.is_of_short_tasks());
+}
+
 TEST_CASE("no claim of a worker about its speed takes the depth out of its bounds") {
   queue_depth depth;
   for (const std::uint64_t tasks : {std::uint64_t{0}, std::uint64_t{1}, UINT64_MAX})
