@@ -9,7 +9,10 @@
 #include <iterator>
 #include <utility>
 
+#include <sched.h>
+
 #include <lk/parallel/process/pool.hpp>
+#include <lk/parallel/process/wait_share.hpp>
 #include <lk/parallel/process/worker_slot.hpp>
 #include <lk/parallel/process/worker_spec.hpp>
 #include <lk/parallel/shm/channel.hpp>
@@ -57,6 +60,24 @@ class dispatcher {
   bool is_wanted(std::uint64_t ticket) const { return ticket >= first_live_; }
   std::uint64_t first_wanted() const { return first_live_; }
   std::uint64_t index_of(std::uint64_t ticket) const { return ticket - map_.first_ticket; }
+
+  /// Short tasks go to workers that are awake, as long as there are any: to wake another costs more than it can help a
+  /// host that is busy as it is. Where the host has nothing to do, this lets the sleepers have tasks, too, until
+  /// note_look(). Whether any has gone without.
+  bool call_sleepers() {
+    sleepers_called_ = true;
+    return std::exchange(any_went_without_, false);
+  }
+  /// The host has taken and given what it can for now.
+  void note_look() {
+    waits_.note_look();
+    if (std::exchange(sleepers_called_, false)) batch_left_ = 0; // it may be a sleeper's
+  }
+  /// It found nothing to give to the consumer.
+  void note_wait() {
+    waits_.note_wait();
+    if (waits_.are_many()) sleepers_called_ = true;
+  }
 
   /// Whether begin_task() or open_run() may be called.
   bool has_room() {
@@ -118,14 +139,30 @@ class dispatcher {
   }
 
  private:
-  /// Picks the worker with the fewest tasks and gives it half of what it may still take, so that the choice is not
-  /// made for every small task; but no more than a part of its ring can hold the results of, or it stands still with a
-  /// full ring until the results of the others, which come first, are taken.
+  /// What it takes until a worker begins with a task.
+  enum class wake { none, on_another_processor, on_this_processor };
+
+  /// A worker mostly wakes where it went to sleep. Where that is the host's own processor, it pushes the host off.
+  wake wake_needed(const worker_slot& slot, int this_processor) const {
+    if (sleepers_called_ || !slot.has_short_tasks() || !slot.is_asleep()) return wake::none;
+    return slot.slept_on() == this_processor ? wake::on_this_processor : wake::on_another_processor;
+  }
+
+  /// Of the workers that are reached most easily, picks the one with the fewest tasks and gives it half of what it may
+  /// still take, so that the choice is not made for every small task; but no more than a part of its ring can hold the
+  /// results of, or it stands still with a full ring until the results of the others, which come first, are taken.
   bool choose_target() {
     batch_left_ = 0;
+    const int here = ::sched_getcpu();
+    wake least = wake::on_this_processor, most = wake::none;
+    for (const worker_slot& slot : slots_) {
+      least = std::min(least, wake_needed(slot, here));
+      most = std::max(most, wake_needed(slot, here));
+    }
+    if (most != least) any_went_without_ = true;
     std::size_t fewest = SIZE_MAX;
     for (worker_slot& slot : slots_) {
-      if (slot.outstanding().size() >= fewest || !slot.has_room()) continue;
+      if (slot.outstanding().size() >= fewest || wake_needed(slot, here) != least || !slot.has_room()) continue;
       fewest = slot.outstanding().size();
       target_ = &slot;
     }
@@ -146,6 +183,9 @@ class dispatcher {
   std::uint64_t first_live_ = 0;
   worker_slot* target_ = nullptr; ///< whoever gets the next task, while there is something left of the batch
   std::size_t batch_left_ = 0;
+  wait_share waits_;
+  bool sleepers_called_ = false;
+  bool any_went_without_ = false; ///< a worker that sleeps, of a task that it could have had
 };
 
 } // namespace lk::parallel::process

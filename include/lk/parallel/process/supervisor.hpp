@@ -87,7 +87,10 @@ class supervisor final : public pool {
   void drop_task() noexcept override { dispatcher_.drop_task(); }
   argument_run open_run() override { return dispatcher_.open_run(); }
   void close_run(std::size_t n) override { dispatcher_.close_run(n); }
-  void flush() override { dispatcher_.publish(); }
+  void flush() override {
+    dispatcher_.publish();
+    dispatcher_.note_look();
+  }
   std::size_t n_running() const override { return dispatcher_.n_running(); }
 
   void pump(answer_sink& sink) override {
@@ -112,7 +115,9 @@ class supervisor final : public pool {
     dispatcher_.publish();
     const auto is_interrupted = [&] { return interrupted.load(std::memory_order_relaxed) || has_news(); };
     const auto something_pressing = [&] { return is_interrupted() || something_is_pressing(); };
+    dispatcher_.note_wait();
     if (base::spin_until(something_pressing)) return;
+    if (dispatcher_.call_sleepers()) return; // the host does not sleep before they have what they can take
     for (worker_slot& slot : dispatcher_.slots()) slot.ask_for_word();
     const auto anything = [&] { return is_interrupted() || something_arrived(); };
     const auto until_told = [&](const base::deadline& at_last) { return sleep_until_told(at_last); };

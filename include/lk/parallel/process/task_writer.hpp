@@ -164,6 +164,8 @@ class task_writer {
   std::uint64_t n_answered() const { return n_answered_; }       ///< by this worker process
   std::uint64_t last_answered() const { return last_answered_; } ///< ticket + 1; 0: none
 
+  /// Whether something was sent since the last publish().
+  bool has_unpublished() const { return unpublished_; }
   /// Makes what was sent visible to the worker. Whether there was anything.
   bool publish() {
     if (!unpublished_) return false;

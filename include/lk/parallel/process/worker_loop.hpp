@@ -9,6 +9,7 @@
 #include <span>
 
 #include <cxxabi.h>
+#include <sched.h>
 
 #include <lk/parallel/base/fault_point.hpp>
 #include <lk/parallel/base/spin.hpp>
@@ -133,6 +134,7 @@ class worker_loop {
     note_time();
     busy_since_ = {};
     if (base::spin_until([&] { return ring_.has_frames() || told_to_stop(); })) return;
+    channel_.status->slept_on.store(::sched_getcpu(), std::memory_order_relaxed);
     const auto seen = channel_.host->bell.state();
     channel_.status->sleep_begins(false);
     LK_PARALLEL_FAULT_POINT("waiting_for_task");

@@ -53,6 +53,15 @@ class worker_slot {
     tasks_->new_map(map);
   }
 
+  /// Whether waking the worker takes as long as dozens of its tasks. False until that is known.
+  bool has_short_tasks() const { return depth_.is_of_short_tasks(); }
+  /// Whether it must be woken for a task, or is not there yet, and will not be woken anyway.
+  bool is_asleep() const {
+    return state != slot_state::running || (channel_.status->waits_for_host() && !tasks_->has_unpublished());
+  }
+  /// The processor on which it went to sleep last, as it says; -1: none.
+  int slept_on() const { return channel_.status->slept_on.load(std::memory_order_relaxed); }
+
   /// Whether another task may be sent now.
   bool has_room() { return state != slot_state::vacant && tasks_->has_room(depth_.get()); }
 

@@ -60,6 +60,7 @@ struct status_line {
   alignas(64) std::atomic<std::uint32_t> sleeps{0};  ///< number of its threads that are about to wait on the bell
   std::atomic<std::uint32_t> sleeps_for_room{0};     ///< number of those that wait for room on the result ring
   std::atomic<std::uint32_t> sleeps_begun{0};        ///< since the worker began
+  std::atomic<std::int32_t> slept_on{-1};            ///< processor on which it waited for a task last; -1: none yet
   alignas(64) std::atomic<std::uint64_t> started{0}; ///< ticket + 1 of the task being run, 0 between tasks
   std::atomic<std::uint64_t> not_started{~0ULL};     ///< ~started, so that a stray write over both is noticed
   // Apart from what is written for each task, since the host reads these now and then.
