@@ -19,7 +19,7 @@ configure_file(cmake/lk-parallel.pc.in ${PROJECT_BINARY_DIR}/lk-parallel.pc @ONL
 
 set(CMAKE_INSTALL_DEFAULT_COMPONENT_NAME lk_parallel_dev)
 install(DIRECTORY include/lk DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.hpp")
-install(TARGETS lk_parallel EXPORT lk-parallel-targets INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(TARGETS lk_parallel lk_parallel_header_only EXPORT lk-parallel-targets INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(EXPORT lk-parallel-targets NAMESPACE lk:: DESTINATION ${package_dir})
 install(FILES cmake/lk-parallel-config.cmake cmake/Findhwloc.cmake cmake/compiled.cmake cmake/definitions.cpp
               ${PROJECT_BINARY_DIR}/lk-parallel-config-version.cmake DESTINATION ${package_dir})

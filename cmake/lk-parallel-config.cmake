@@ -1,6 +1,6 @@
 # lk-parallel | SPDX-License-Identifier: MIT
-# find_package(lk-parallel) comes here. Components are a seam: `core` is lk::parallel, `compiled` adds
-# lk::parallel_compiled; later wings get a name of their own.
+# find_package(lk-parallel) comes here. Components are a seam: `core` is lk::parallel and lk::parallel_header_only,
+# `compiled` adds lk::parallel_compiled; later wings get a name of their own.
 
 set(lk-parallel_core_FOUND TRUE)
 set(lk-parallel_compiled_FOUND TRUE)
@@ -28,7 +28,11 @@ if(NOT hwloc_FOUND)
   return()
 endif()
 
-include("${CMAKE_CURRENT_LIST_DIR}/lk-parallel-targets.cmake")
+# The source of lk::parallel lies beside this file, wherever that was moved to.
+if(NOT TARGET lk::parallel)
+  include("${CMAKE_CURRENT_LIST_DIR}/lk-parallel-targets.cmake")
+  set_target_properties(lk::parallel PROPERTIES INTERFACE_SOURCES "${CMAKE_CURRENT_LIST_DIR}/definitions.cpp")
+endif()
 if("compiled" IN_LIST lk-parallel_FIND_COMPONENTS AND NOT TARGET lk::parallel_compiled)
   include("${CMAKE_CURRENT_LIST_DIR}/compiled.cmake")
 endif()

@@ -125,6 +125,7 @@ expect("the requirements", least_versions, wanted)
 recipe.package_info()
 expect("what is linked", sorted(one.split("::")[0] for one in recipe.cpp_info.requires), sorted(wanted))
 expect("the name of the target", recipe.cpp_info.properties["cmake_target_name"], "lk::parallel")
+expect("its other names", recipe.cpp_info.properties["cmake_target_aliases"], ["lk::parallel_header_only"])
 
 recipe.validate()
 expect("macOS is refused", refused(settings={"os": "Macos"}), "lk-parallel needs Linux")

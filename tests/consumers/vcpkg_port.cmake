@@ -74,7 +74,8 @@ foreach(expected IN ITEMS include/lk/parallel.hpp share/lk-parallel/lk-parallel-
   endif()
 endforeach()
 execute_process(COMMAND ${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR}/installed -B ${OUT}/consumer
-                        -DWANTED_VERSION=${VERSION} -DWANTED_COMPONENTS=compiled -DCONSUMER_LIBRARY=lk::parallel_compiled
+                        -DWANTED_VERSION=${VERSION} -DWANTED_COMPONENTS=compiled
+                        "-DCONSUMER_LIBRARY=lk::parallel;lk::parallel_compiled" # the sources of both must be there
                         -DCMAKE_PREFIX_PATH=${CURRENT_PACKAGES_DIR} COMMAND_ERROR_IS_FATAL ANY)
 file(STRINGS ${OUT}/consumer/CMakeCache.txt found REGEX "^lk-parallel_DIR:")
 if(NOT found MATCHES "=${CURRENT_PACKAGES_DIR}/share/lk-parallel$")

@@ -64,5 +64,6 @@ class LkParallel(ConanFile):
         self.cpp_info.system_libs = ["dl", "pthread"]
         self.cpp_info.requires = ["onetbb::libtbb", "hwloc::hwloc", "spdlog::libspdlog"]
         self.cpp_info.set_property("cmake_file_name", "lk-parallel")
-        self.cpp_info.set_property("cmake_target_name", "lk::parallel")
+        self.cpp_info.set_property("cmake_target_name", "lk::parallel")  # headers only, as the second name says
+        self.cpp_info.set_property("cmake_target_aliases", ["lk::parallel_header_only"])
         self.cpp_info.set_property("pkg_config_name", "lk-parallel")
