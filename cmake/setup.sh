@@ -34,16 +34,29 @@ known() {
   done
 }
 
-# Hands "$2" (each alternative of row "$1" in turn, as words) to a predicate until one holds, and prints that one.
-first_alternative() {
+# Prints the first alternative of row "$1" that this system has.
+first_known() {
   local alternatives alternative
   IFS='|' read -ra alternatives <<<"$1"
   for alternative in "${alternatives[@]}"; do
     # shellcheck disable=SC2086 # an alternative is a list of packages
-    if "$2" $alternative; then
+    if known $alternative; then
       printf '%s\n' "$alternative"
       return
     fi
+  done
+  return 1
+}
+
+# Whether nothing is to be installed for row "$1": what is there counts where nothing before it in the row can be had.
+is_there() {
+  local alternatives alternative
+  IFS='|' read -ra alternatives <<<"$1"
+  for alternative in "${alternatives[@]}"; do
+    # shellcheck disable=SC2086
+    if installed $alternative; then return 0; fi
+    # shellcheck disable=SC2086
+    if known $alternative; then return 1; fi
   done
   return 1
 }
@@ -66,7 +79,7 @@ fi
 
 missing=()
 for row in "${rows[@]}"; do
-  first_alternative "$row" installed >/dev/null || missing+=("$row")
+  is_there "$row" || missing+=("$row")
 done
 [ ${#missing[@]} -gt 0 ] || exit 0
 
@@ -84,7 +97,7 @@ printf 'setup: installing what is missing: %s\n' "${missing[*]}" >&2
 apt update
 packages=()
 for row in "${missing[@]}"; do
-  alternative=$(first_alternative "$row" known) || die "the package lists of this system have none of: $row"
+  alternative=$(first_known "$row") || die "the package lists of this system have none of: $row"
   read -ra words <<<"$alternative"
   packages+=("${words[@]}")
 done
