@@ -1,6 +1,7 @@
 // lk-parallel | SPDX-License-Identifier: MIT
 #include "support/catch.hpp"
 
+#include <cstddef>
 #include <cstdint>
 
 #include <lk/parallel/base/queue_depth.hpp>
@@ -35,12 +36,30 @@ TEST_CASE("tasks are short where dozens of them take no longer than a wake, and 
   REQUIRE(!depth.is_of_short_tasks());
 }
 
+TEST_CASE("queues are longer while many tasks are still to come, and shorten towards the end") {
+  queue_depth depth;
+  depth.learn(100, 10'000'000); // a tenth of a millisecond each
+  REQUIRE(depth.get() == 16);
+  REQUIRE(depth.get(100'000) == 64);
+  REQUIRE(depth.get(100) == 25);
+  REQUIRE(depth.get(0) == 4);
+}
+
+TEST_CASE("short tasks are queued in full to the very end") {
+  queue_depth depth;
+  depth.learn(1000, 10'000);
+  REQUIRE(depth.get(100'000) == queue_depth::most);
+  REQUIRE(depth.get(0) == queue_depth::most);
+}
+
 TEST_CASE("no claim of a worker about its speed takes the depth out of its bounds") {
   queue_depth depth;
   for (const std::uint64_t tasks : {std::uint64_t{0}, std::uint64_t{1}, UINT64_MAX})
     for (const std::uint64_t time : {std::uint64_t{0}, std::uint64_t{1}, UINT64_MAX}) {
       depth.learn(tasks, time);
-      REQUIRE(depth.get() >= queue_depth::least);
-      REQUIRE(depth.get() <= queue_depth::most);
+      for (const std::size_t got : {depth.get(), depth.get(0), depth.get(SIZE_MAX)}) {
+        REQUIRE(got >= queue_depth::least);
+        REQUIRE(got <= queue_depth::most);
+      }
     }
 }

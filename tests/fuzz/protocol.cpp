@@ -43,6 +43,8 @@ enum class step : std::uint8_t {
   pump,      ///< the host sends and takes in
   begin_map, ///<
   abandon,   ///<
+  expect,    ///< how many tasks the map is said to have
+  rest,      ///< the host finds nothing to do
   die,       ///< worker, which task was overdue
   fork,      ///< worker
   work,      ///< worker, how it answers
@@ -185,6 +187,10 @@ class game final : public process::answer_sink {
       return begin_map();
     case step::abandon:
       return abandon();
+    case step::expect:
+      return tasks_.expect(in_.byte() * std::uint64_t{in_.two()});
+    case step::rest:
+      return rest();
     case step::fork:
       return fork(in_.byte() % n_workers);
     default:
@@ -234,6 +240,13 @@ class game final : public process::answer_sink {
     ledger_.first_wanted = ledger_.tasks.size();
   }
 
+  void rest() {
+    tasks_.note_wait();
+    tasks_.call_sleepers();
+    promise(!tasks_.call_sleepers(),
+            "workers go without tasks that were called a moment ago: the host would never rest");
+  }
+
   static std::size_t argument_bytes(std::uint8_t choice) {
     constexpr std::size_t largest = shm::largest_payload(ring_bytes);
     constexpr std::size_t sizes[] = {0, 1, 8, 63, 200, 1000, largest / 2, largest - 1, largest, largest + 1, 9000};
@@ -272,6 +285,7 @@ class game final : public process::answer_sink {
     for (const auto& slot : tasks_.slots())
       promise(!slot.has_arrivals(), "something is still there after everything was taken: the host would never rest");
     tasks_.publish();
+    tasks_.note_look();
   }
 
   void drain(int worker) {
@@ -673,6 +687,9 @@ std::vector<message> protocol_samples() {
   std::vector<message> samples;
   for (int size = 0; size < 11; ++size) samples.push_back(honest_workers(size));
   samples.push_back(honest_workers(3)(die, {1, 0})(fork, {1})(pump)(work, {1, 0})(pump)(start, {2})(die, {2, 0}));
+  for (int worker = 0; worker < n_workers; ++worker) // which says that it sleeps
+    samples.push_back(fast_worker(0)(expect, {40, 9, 0})(status, {worker, 2, 1, 0, 0, 0, 0, 0, 0, 0})(run, {120})(
+        pump)(run, {60})(rest)(run, {127})(pump)(work_fast, {0, 99, 99})(rest)(submit, {9, 2})(pump));
   samples.push_back(honest_workers(4)(abandon)(pump)(begin_map)(submit, {3, 2})(pump)(work, {0, 0})(work, {0, 0}));
   samples.push_back(
       script_writer()(submit, {15, 10})(pump)(work, {0, 0})(status, {0, near(0), 4, 4})(pump)(submit, {9, 3})(pump));

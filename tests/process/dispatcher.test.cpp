@@ -179,3 +179,33 @@ TEST_CASE("a host that waits again and again has the sleepers help, though each 
   the.submit(600);
   REQUIRE(the.second.has_tasks());
 }
+
+TEST_CASE("a map of many tasks has long queues, and short ones when few are left") {
+  two_workers the;
+  for (worker_slot& slot : the.tasks.slots()) two_workers::learn_task_time(slot, std::chrono::microseconds(100));
+  const std::size_t usual = the.submit_all_there_is_room_for();
+
+  two_workers known;
+  for (worker_slot& slot : known.tasks.slots()) two_workers::learn_task_time(slot, std::chrono::microseconds(100));
+  known.tasks.expect(1000);
+  const std::size_t at_first = known.submit_all_there_is_room_for();
+  REQUIRE(at_first > 3 * usual);
+
+  two_workers few;
+  for (worker_slot& slot : few.tasks.slots()) two_workers::learn_task_time(slot, std::chrono::microseconds(100));
+  few.tasks.expect(30);
+  const std::size_t near_the_end = few.submit_all_there_is_room_for();
+  REQUIRE(near_the_end < usual);
+  REQUIRE(near_the_end >= 4);
+}
+
+TEST_CASE("more tasks than a map was to have find room as well") {
+  two_workers the;
+  the.tasks.expect(3);
+  for (int i = 0; i < 50; ++i) {
+    the.submit_all_there_is_room_for();
+    for (worker_slot& slot : the.tasks.slots())
+      if (slot.has_tasks()) slot.tasks().answered(slot.outstanding().n_in_oldest_frame());
+  }
+  REQUIRE(the.tasks.has_room());
+}

@@ -18,6 +18,8 @@ template <class Element, class R> class backend {
  public:
   virtual ~backend() = default;
 
+  /// So many tasks will be submitted in all. Called before the first, where that is known.
+  virtual void expect(std::size_t /*n_tasks*/) {}
   /// How many tasks may be submitted before the next question; it may be more then. Units: tasks.
   virtual std::size_t room() = 0;
   /// Never waits; may keep the task back until flush(), poll() or wait().

@@ -66,6 +66,8 @@ class process_backend final
                      .result_bytes = bytes_of_plain_result()});
   }
 
+  void expect(std::size_t n_tasks) override { pool_.expect(n_tasks); }
+
   std::size_t room() override { return run_.n_left > 0 ? run_.n_left : std::size_t{pool_.has_room()}; }
 
   void submit(Element element) override {

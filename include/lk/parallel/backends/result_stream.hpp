@@ -61,6 +61,14 @@ template <std::ranges::input_range Range> class source {
     return **at_;
   }
 
+  /// Of all elements, where the range knows. To be asked before the first has_next().
+  std::optional<std::size_t> size() {
+    if constexpr (std::ranges::sized_range<Range>)
+      return static_cast<std::size_t>(std::ranges::size(range_));
+    else
+      return std::nullopt;
+  }
+
  private:
   Range range_;
   std::optional<std::ranges::iterator_t<Range>> at_;
@@ -160,6 +168,7 @@ template <class Range, class R> class map_stream final : public result_stream<R>
     if (options_.stop.stop_requested()) throw cancelled();
     if (options_.hold) held_ = options_.hold();
     backend_ = make_backend_();
+    if (const auto n_tasks = source_.size()) backend_->expect(*n_tasks);
     on_stop_.emplace(options_.stop, interrupter{backend_.get()});
   }
 

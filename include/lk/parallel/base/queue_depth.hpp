@@ -4,9 +4,12 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 // How many tasks to keep queued ahead of a worker: enough that waking it and refilling its queue cost little beside
-// the work, few enough that a long task does not hold many others back.
+// the work, few enough that a long task does not hold many others back. What it holds back matters at the end of a map
+// only, so where the end is known, queues are long before it and shorten towards it. Source: C. D. Polychronopoulos and
+// D. J. Kuck, Guided self-scheduling, IEEE Transactions on Computers C-36 (1987).
 
 namespace lk::parallel::base {
 
@@ -15,7 +18,11 @@ class queue_depth {
   static constexpr std::size_t least = 2;
   static constexpr std::size_t most = 8192;
 
-  std::size_t get() const { return depth_; }
+  /// left_for_each: tasks that are still to come, for each worker; none: that is not known.
+  std::size_t get(std::optional<std::size_t> left_for_each = {}) const {
+    constexpr std::size_t parts = 4;
+    return left_for_each ? std::clamp(*left_for_each / parts, at_the_end_, far_from_it_) : usual_;
+  }
 
   /// Whether some thirty of the tasks, or more, are done in the time that waking a sleeping worker takes.
   bool is_of_short_tasks() const { return mean_ns_ >= 0 && mean_ns_ < wake_ns / 30; }
@@ -31,19 +38,24 @@ class queue_depth {
     else
       mean_ns_ = 0.5 * (mean_ns_ + std::min(mean, largest_step * mean_ns_));
     n_learned_ = std::min(n_learned_ + 1, 2);
-    const double wanted = queued_work_ns / std::max(mean_ns_, 1.0);
-    depth_ = static_cast<std::size_t>(std::clamp(wanted, static_cast<double>(least), static_cast<double>(most)));
+    usual_ = tasks_in(32 * wake_ns);
+    at_the_end_ = tasks_in(8 * wake_ns);
+    far_from_it_ = tasks_in(128 * wake_ns);
   }
 
  private:
   static constexpr double wake_ns = 50'000; // of a sleeping worker, on another processor
-  static constexpr double queued_work_ns = 32 * wake_ns;
   /// A worker that lost its processor to another for some milliseconds looks a thousand times slower than it is.
   static constexpr double largest_step = 8;
 
+  std::size_t tasks_in(double ns) const {
+    const double n = ns / std::max(mean_ns_, 1.0);
+    return static_cast<std::size_t>(std::clamp(n, static_cast<double>(least), static_cast<double>(most)));
+  }
+
   double mean_ns_ = -1; ///< none yet
   int n_learned_ = 0;   ///< 2: or more
-  std::size_t depth_ = least;
+  std::size_t usual_ = least, at_the_end_ = least, far_from_it_ = least;
 };
 
 } // namespace lk::parallel::base

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <deque>
 #include <iterator>
+#include <optional>
 #include <utility>
 
 #include <sched.h>
@@ -47,6 +48,14 @@ class dispatcher {
     map_ = {map.entry, next_ticket_ - map.first_index, map.seed, map.argument_bytes,
             map.result_bytes}; // may wrap around
     for (worker_slot& slot : slots_) slot.new_map(map_);
+    end_ticket_ = {};
+    left_for_each_ = {};
+  }
+
+  /// The map just begun has so many tasks.
+  void expect(std::uint64_t n_tasks) {
+    end_ticket_ = next_ticket_ + std::min(n_tasks, UINT64_MAX - next_ticket_);
+    count_what_is_left();
   }
 
   /// What was submitted and not answered is of no interest any more. Tasks that run may notice and leave.
@@ -82,7 +91,7 @@ class dispatcher {
   /// Whether begin_task() or open_run() may be called.
   bool has_room() {
     if (!parked_.empty()) return false;
-    if (batch_left_ > 0 && target_->has_room()) return true;
+    if (batch_left_ > 0 && target_->has_room(left_for_each_)) return true;
     return choose_target();
   }
 
@@ -100,7 +109,7 @@ class dispatcher {
   }
   void drop_task() noexcept { target_->tasks().drop_task(); }
   argument_run open_run() {
-    argument_run run = target_->tasks().open_run(next_ticket_, target_->depth());
+    argument_run run = target_->tasks().open_run(next_ticket_, target_->depth(left_for_each_));
     run.n_left = std::min(run.n_left, std::max<std::size_t>(batch_left_, 1));
     return run;
   }
@@ -153,6 +162,7 @@ class dispatcher {
   /// results of, or it stands still with a full ring until the results of the others, which come first, are taken.
   bool choose_target() {
     batch_left_ = 0;
+    count_what_is_left();
     const int here = ::sched_getcpu();
     wake least = wake::on_this_processor, most = wake::none;
     for (const worker_slot& slot : slots_) {
@@ -162,16 +172,22 @@ class dispatcher {
     if (most != least) any_went_without_ = true;
     std::size_t fewest = SIZE_MAX;
     for (worker_slot& slot : slots_) {
-      if (slot.outstanding().size() >= fewest || wake_needed(slot, here) != least || !slot.has_room()) continue;
+      if (slot.outstanding().size() >= fewest || wake_needed(slot, here) != least || !slot.has_room(left_for_each_))
+        continue;
       fewest = slot.outstanding().size();
       target_ = &slot;
     }
     if (fewest == SIZE_MAX) return false;
     const std::size_t results_that_fit = target_->channel().results.size() / 4 / (target_->usual_result_bytes() + 1);
     const std::size_t largest = std::clamp<std::size_t>(results_that_fit, 1, largest_batch);
-    const std::size_t wanted = target_->depth() > fewest ? target_->depth() - fewest : 0;
+    const std::size_t depth = target_->depth(left_for_each_);
+    const std::size_t wanted = depth > fewest ? depth - fewest : 0;
     batch_left_ = std::clamp<std::size_t>(wanted / 2, 1, largest);
     return true;
+  }
+
+  void count_what_is_left() {
+    if (end_ticket_) left_for_each_ = (*end_ticket_ - std::min(*end_ticket_, next_ticket_)) / slots_.size();
   }
 
   static constexpr std::size_t largest_batch = 512;
@@ -181,7 +197,9 @@ class dispatcher {
   map_header map_{};
   std::uint64_t next_ticket_ = 0;
   std::uint64_t first_live_ = 0;
-  worker_slot* target_ = nullptr; ///< whoever gets the next task, while there is something left of the batch
+  std::optional<std::uint64_t> end_ticket_;  ///< of the map, where that is known
+  std::optional<std::size_t> left_for_each_; ///< worker, of the tasks that are still to come
+  worker_slot* target_ = nullptr;            ///< whoever gets the next task, while there is something left of the batch
   std::size_t batch_left_ = 0;
   wait_share waits_;
   bool sleepers_called_ = false;

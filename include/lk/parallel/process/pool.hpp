@@ -57,6 +57,8 @@ class pool {
 
   /// Throws: worker_lost where the pool has died.
   virtual void begin_map(const map_spec& map) = 0;
+  /// The map just begun will have so many tasks. Need not be called.
+  virtual void expect(std::uint64_t n_tasks) = 0;
   /// What runs of it has a grace to end by itself.
   virtual void abandon_map() = 0;
 

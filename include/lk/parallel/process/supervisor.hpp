@@ -74,6 +74,8 @@ class supervisor final : public pool {
     request_missing_workers();
   }
 
+  void expect(std::uint64_t n_tasks) override { dispatcher_.expect(n_tasks); }
+
   void abandon_map() override {
     dispatcher_.abandon_map();
     const auto& slots = dispatcher_.slots();

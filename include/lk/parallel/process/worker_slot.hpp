@@ -45,7 +45,8 @@ class worker_slot {
   bool has_tasks() const { return !outstanding().empty(); }
   /// As the worker says, just now.
   bool is_at_work() const { return has_tasks() && channel_.status->started.load(std::memory_order_relaxed) != 0; }
-  std::size_t depth() const { return depth_.get(); }
+  /// How many tasks it is to have at most. left_for_each: as in base::queue_depth.
+  std::size_t depth(std::optional<std::size_t> left_for_each = {}) const { return depth_.get(left_for_each); }
 
   void new_map(const map_header& map) {
     map_ = map;
@@ -63,7 +64,9 @@ class worker_slot {
   int slept_on() const { return channel_.status->slept_on.load(std::memory_order_relaxed); }
 
   /// Whether another task may be sent now.
-  bool has_room() { return state != slot_state::vacant && tasks_->has_room(depth_.get()); }
+  bool has_room(std::optional<std::size_t> left_for_each = {}) {
+    return state != slot_state::vacant && tasks_->has_room(depth(left_for_each));
+  }
 
   /// The worker is to tell a host that sleeps when half of what it has is done, or half of its ring is full.
   void ask_for_word() {
