@@ -209,3 +209,34 @@ TEST_CASE("more tasks than a map was to have find room as well") {
   }
   REQUIRE(the.tasks.has_room());
 }
+
+TEST_CASE("what a worker without tasks is given between two looks at the workers is published") {
+  two_workers the;
+  REQUIRE(the.tasks.has_room()); // for one of them
+  REQUIRE(the.tasks.oldest() == nullptr);
+  the.submit(1);
+  REQUIRE(the.tasks.oldest() != nullptr);
+  the.tasks.publish();
+  for (const worker_slot& slot : the.tasks.slots()) REQUIRE(!slot.tasks().has_unpublished());
+
+  REQUIRE(the.tasks.has_room());
+  the.tasks.begin_task().put(7); // encoded, and not in a run
+  the.tasks.end_task();
+  the.tasks.publish();
+  for (const worker_slot& slot : the.tasks.slots()) REQUIRE(!slot.tasks().has_unpublished());
+}
+
+TEST_CASE("a worker is among those with tasks as long as it has any, and once only") {
+  two_workers the;
+  the.all_have_short_tasks();
+  the.submit(3000);
+  REQUIRE(the.tasks.with_tasks().size() == 2);
+  while (the.first.has_tasks()) the.first.tasks().answered(the.first.outstanding().n_in_oldest_frame());
+  REQUIRE(the.tasks.oldest() == &the.second);
+  REQUIRE(the.tasks.with_tasks().size() == 2); // it has something to be published
+  the.tasks.publish();
+  REQUIRE(the.tasks.oldest() == &the.second);
+  REQUIRE(the.tasks.with_tasks().size() == 1);
+  the.submit(3000);
+  REQUIRE(the.tasks.with_tasks().size() == 2);
+}

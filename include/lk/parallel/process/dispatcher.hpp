@@ -9,6 +9,7 @@
 #include <iterator>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include <sched.h>
 
@@ -27,18 +28,26 @@ namespace lk::parallel::process {
 class dispatcher {
  public:
   explicit dispatcher(const shm::pool_memory& memory) {
-    for (int worker = 0; worker < memory.n_workers(); ++worker) slots_.emplace_back(memory.at(worker));
+    for (int worker = 0; worker < memory.n_workers(); ++worker) slots_.emplace_back(worker, memory.at(worker));
+    with_tasks_.reserve(slots_.size());
   }
 
   std::deque<worker_slot>& slots() { return slots_; }
   const std::deque<worker_slot>& slots() const { return slots_; }
   worker_slot& slot(int worker) { return slots_[static_cast<std::size_t>(worker)]; }
 
+  /// Those that have tasks, and maybe some that had: of many workers few may have any.
+  const std::vector<worker_slot*>& with_tasks() const { return with_tasks_; }
+
   /// The worker with the oldest task that is not answered: results in order wait for it. Null where there is none.
   worker_slot* oldest() {
+    std::erase_if(with_tasks_, [](worker_slot* slot) {
+      slot->is_listed = !slot->is_done();
+      return !slot->is_listed;
+    });
     worker_slot* found = nullptr;
-    for (worker_slot& slot : slots_)
-      if (slot.has_tasks() && (!found || slot.outstanding().ticket() < found->outstanding().ticket())) found = &slot;
+    for (worker_slot* const slot : with_tasks_)
+      if (slot->has_tasks() && (!found || slot->outstanding().ticket() < found->outstanding().ticket())) found = slot;
     return found;
   }
 
@@ -98,6 +107,7 @@ class dispatcher {
   /// As in pool, like the four below.
   wire::writer& begin_task() {
     ++next_ticket_;
+    list(*target_);
     return target_->tasks().begin_task();
   }
   void end_task() {
@@ -109,6 +119,7 @@ class dispatcher {
   }
   void drop_task() noexcept { target_->tasks().drop_task(); }
   argument_run open_run() {
+    list(*target_);
     argument_run run = target_->tasks().open_run(next_ticket_, target_->depth(left_for_each_));
     run.n_left = std::min(run.n_left, std::max<std::size_t>(batch_left_, 1));
     return run;
@@ -127,8 +138,9 @@ class dispatcher {
 
   /// Goes on with messages in pieces and with parked tasks, as far as there is room.
   void send_parked() {
-    for (worker_slot& slot : slots_) slot.tasks().continue_sending();
+    for (worker_slot* const slot : with_tasks_) slot->tasks().continue_sending();
     while (!parked_.empty() && choose_target()) {
+      list(*target_);
       target_->tasks().send(std::move(parked_.front()));
       parked_.pop_front();
       batch_left_ = 0;
@@ -137,7 +149,7 @@ class dispatcher {
 
   /// Makes everything sent visible and wakes sleeping workers that have got something.
   void publish() {
-    for (worker_slot& slot : slots_) slot.publish_tasks();
+    for (worker_slot* const slot : with_tasks_) slot->publish_tasks();
   }
 
   /// Tasks of this map that are being run at this moment, as the workers say.
@@ -148,6 +160,10 @@ class dispatcher {
   }
 
  private:
+  void list(worker_slot& slot) {
+    if (!std::exchange(slot.is_listed, true)) with_tasks_.push_back(&slot);
+  }
+
   /// What it takes until a worker begins with a task.
   enum class wake { none, on_another_processor, on_this_processor };
 
@@ -193,6 +209,7 @@ class dispatcher {
   static constexpr std::size_t largest_batch = 512;
 
   std::deque<worker_slot> slots_;
+  std::vector<worker_slot*> with_tasks_; ///< each is_listed
   std::deque<parked_task> parked_;
   map_header map_{};
   std::uint64_t next_ticket_ = 0;

@@ -102,11 +102,13 @@ class supervisor final : public pool {
     const bool all = std::exchange(take_all_, false) || !sink.takes_in_order();
     const worker_slot* const oldest = dispatcher_.oldest();
     const auto is_enough = [&] { return sink.has_enough(); };
-    for (int worker = 0; oldest && worker < n_workers(); ++worker)
-      if (&dispatcher_.slot(worker) == oldest) drain(worker, sink, is_enough);
-    for (int worker = 0; worker < n_workers(); ++worker) {
-      const worker_slot& slot = dispatcher_.slot(worker);
-      if (&slot != oldest && (all || slot.is_pressing())) drain(worker, sink, is_enough);
+    if (oldest) drain(oldest->number(), sink, is_enough);
+    if (all) {
+      for (int worker = 0; worker < n_workers(); ++worker)
+        if (&dispatcher_.slot(worker) != oldest) drain(worker, sink, is_enough);
+    } else {
+      for (const worker_slot* const slot : dispatcher_.with_tasks())
+        if (slot != oldest && slot->is_pressing()) drain(slot->number(), sink, is_enough);
     }
     dispatcher_.send_parked();
     dispatcher_.publish();
@@ -177,9 +179,9 @@ class supervisor final : public pool {
   /// Of what has arrived, what pump() would take in though it need not take all.
   bool something_is_pressing() {
     const worker_slot* const oldest = dispatcher_.oldest();
-    const auto& slots = dispatcher_.slots();
+    const auto& slots = dispatcher_.with_tasks();
     return (oldest && oldest->has_arrivals()) ||
-           std::any_of(slots.begin(), slots.end(), [](const worker_slot& slot) { return slot.is_pressing(); });
+           std::any_of(slots.begin(), slots.end(), [](const worker_slot* slot) { return slot->is_pressing(); });
   }
 
   /// Whether somebody told; false at the limit.

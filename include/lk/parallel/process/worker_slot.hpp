@@ -32,17 +32,21 @@ enum class slot_state { vacant, forking, running };
 
 class worker_slot {
  public:
-  explicit worker_slot(const shm::channel& channel) : channel_(channel) { attach(); }
+  worker_slot(int number, const shm::channel& channel) : number_(number), channel_(channel) { attach(); }
 
   slot_state state = slot_state::vacant;
   pid_t pid = 0;
   bool broke_protocol = false;
+  bool is_listed = false; ///< by the dispatcher, among those with tasks
 
+  int number() const { return number_; }
   const shm::channel& channel() const { return channel_; }
   task_writer& tasks() { return *tasks_; }
   const task_writer& tasks() const { return *tasks_; }
   const sent_tasks& outstanding() const { return tasks_->outstanding(); }
   bool has_tasks() const { return !outstanding().empty(); }
+  /// Whether there is nothing to be done for it: neither a task to be answered nor anything to be published.
+  bool is_done() const { return !has_tasks() && !tasks_->has_unpublished(); }
   /// As the worker says, just now.
   bool is_at_work() const { return has_tasks() && channel_.status->started.load(std::memory_order_relaxed) != 0; }
   /// How many tasks it is to have at most. left_for_each: as in base::queue_depth.
@@ -171,6 +175,7 @@ class worker_slot {
     pid = 0;
   }
 
+  int number_;
   shm::channel channel_;
   map_header map_{};
   std::optional<task_writer> tasks_;
