@@ -1,6 +1,7 @@
 // lk-parallel | SPDX-License-Identifier: MIT
 #include "support/catch.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -189,4 +190,114 @@ TEST_CASE("the reading end survives any bytes") {
     }
   }
   SUCCEED();
+}
+
+TEST_CASE("a writer whose reader keeps up stays in a part of the memory") {
+  test_ring ring(1 << 16);
+  auto writer = ring.writer();
+  auto reader = ring.reader();
+  std::size_t farthest = 0;
+  for (std::uint64_t ticket = 0; ticket < 10'000; ++ticket) {
+    REQUIRE(put(writer, ticket, 100));
+    const auto frame = reader.peek();
+    REQUIRE(frame);
+    REQUIRE(is_whole(*frame));
+    farthest = std::max(farthest, static_cast<std::size_t>(frame->payload.data() - ring.span().data()));
+    reader.pop();
+    reader.publish();
+  }
+  REQUIRE(farthest < (1 << 16) / 3);
+}
+
+TEST_CASE("a writer whose reader lags behind goes through all of the memory") {
+  test_ring ring(1 << 16);
+  auto writer = ring.writer();
+  auto reader = ring.reader();
+  std::uint64_t sent = 0, taken = 0;
+  std::size_t farthest = 0;
+  for (int round = 0; round < 100; ++round) {
+    while (put(writer, sent, 100)) ++sent;
+    REQUIRE(sent - taken > (1 << 16) / 120 / 2); // half of it at least can wait at any time
+    for (int i = 0; i < 50; ++i, ++taken) {
+      const auto frame = reader.peek();
+      REQUIRE(frame);
+      REQUIRE(frame->header.ticket == taken);
+      farthest = std::max(farthest, static_cast<std::size_t>(frame->payload.data() - ring.span().data()));
+      reader.pop();
+    }
+    reader.publish();
+  }
+  REQUIRE(farthest > (1 << 16) - 1000);
+}
+
+TEST_CASE("whoever asks for little room and then needs much gets it, wherever the positions stand") {
+  constexpr std::size_t bytes = 4096;
+  for (std::size_t step = 8; step < 500; step += 24) {
+    test_ring ring(bytes);
+    auto writer = ring.writer();
+    auto reader = ring.reader();
+    for (std::uint64_t ticket = 0; ticket < 200; ++ticket) {
+      REQUIRE(writer.reserve(8)); // and forgotten
+      REQUIRE(writer.reserve(shm::largest_payload(bytes)));
+      REQUIRE(put(writer, ticket, step));
+      const auto frame = reader.peek();
+      REQUIRE(frame);
+      REQUIRE(is_whole(*frame));
+      reader.pop();
+      reader.publish();
+    }
+  }
+}
+
+TEST_CASE("many frames in one reservation come out as they went in") {
+  test_ring ring(8192);
+  auto writer = ring.writer();
+  auto reader = ring.reader();
+  std::uint64_t sent = 0;
+  for (int round = 0; round < 500; ++round) {
+    auto room = writer.reserve(64);
+    REQUIRE(room);
+    auto rest = *room;
+    for (int i = 0; i < 5 && rest.size() >= 64; ++i, ++sent) {
+      for (std::size_t k = 0; k < 64; ++k) rest[k] = static_cast<std::byte>(sent + k);
+      writer.commit(kind, sent, 64);
+      rest = rest.size() >= shm::frame_bytes(64) ? rest.subspan(shm::frame_bytes(64)) : std::span<std::byte>();
+    }
+    writer.publish();
+    while (const auto frame = reader.peek()) {
+      REQUIRE(is_whole(*frame));
+      reader.pop();
+    }
+    reader.publish();
+  }
+  REQUIRE(reader.position() > sent * shm::frame_bytes(64) - 1);
+}
+
+TEST_CASE("a reservation for which there is no room leaves the one before it as it was") {
+  for (std::uint64_t n = 0; n < 40; ++n) {
+    test_ring ring(2048);
+    auto writer = ring.writer();
+    auto reader = ring.reader();
+    for (std::uint64_t ticket = 0; ticket < n; ++ticket) {
+      REQUIRE(put(writer, ticket, 56));
+      if (n - ticket > 3) {
+        REQUIRE(reader.peek());
+        reader.pop();
+        reader.publish();
+      }
+    }
+    const auto room = writer.reserve(56);
+    REQUIRE(room);
+    REQUIRE(!writer.reserve(4096));
+    for (std::size_t i = 0; i < 56; ++i) (*room)[i] = static_cast<std::byte>(n + i);
+    writer.commit(kind, n, 56);
+    writer.publish();
+    std::uint64_t last = 0;
+    while (const auto frame = reader.peek()) {
+      REQUIRE(is_whole(*frame));
+      last = frame->header.ticket;
+      reader.pop();
+    }
+    REQUIRE(last == n);
+  }
 }
