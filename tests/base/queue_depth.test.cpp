@@ -27,12 +27,12 @@ TEST_CASE("the first tasks of a worker, which is cold, do not count once others 
   REQUIRE(depth.is_of_short_tasks());
 }
 
-TEST_CASE("tasks are short where dozens of them take no longer than a wake, and not before that is known") {
+TEST_CASE("tasks are short where one worker keeps up with the host, and not before that is known") {
   queue_depth depth;
   REQUIRE(!depth.is_of_short_tasks());
-  depth.learn(1000, 1'000'000); // a microsecond each
+  depth.learn(1000, 20'000); // 20 ns each
   REQUIRE(depth.is_of_short_tasks());
-  for (int i = 0; i < 20; ++i) depth.learn(1000, 5'000'000);
+  for (int i = 0; i < 20; ++i) depth.learn(1000, 100'000);
   REQUIRE(!depth.is_of_short_tasks());
 }
 

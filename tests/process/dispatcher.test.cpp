@@ -114,6 +114,18 @@ TEST_CASE("workers that sleep have tasks from when the host calls them until it 
   REQUIRE(the.second.outstanding().size() == had);
 }
 
+TEST_CASE("a call lasts until there is something to be given") {
+  two_workers the;
+  the.all_have_short_tasks();
+  the.fall_asleep(the.second, the.elsewhere());
+  the.submit(100);
+  REQUIRE(the.tasks.call_sleepers());
+  the.tasks.publish();
+  the.tasks.note_look(); // a look with no room in the window, say
+  the.submit(600);
+  REQUIRE(the.second.has_tasks());
+}
+
 TEST_CASE("no worker has gone without a task where all are awake") {
   two_workers the;
   the.all_have_short_tasks();

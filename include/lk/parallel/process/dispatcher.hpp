@@ -80,8 +80,8 @@ class dispatcher {
   std::uint64_t index_of(std::uint64_t ticket) const { return ticket - map_.first_ticket; }
 
   /// Short tasks go to workers that are awake, as long as there are any: to wake another costs more than it can help a
-  /// host that is busy as it is. Where the host has nothing to do, this lets the sleepers have tasks, too, until
-  /// note_look(). Whether any has gone without.
+  /// host that is busy as it is. Where the host has nothing to do, this lets the sleepers have tasks, too, the next
+  /// time that there are some. Whether any has gone without.
   bool call_sleepers() {
     sleepers_called_ = true;
     return std::exchange(any_went_without_, false);
@@ -89,7 +89,9 @@ class dispatcher {
   /// The host has taken and given what it can for now.
   void note_look() {
     waits_.note_look();
-    if (std::exchange(sleepers_called_, false)) batch_left_ = 0; // it may be a sleeper's
+    if (!std::exchange(sleepers_heard_, false)) return; // nobody was to be given anything
+    sleepers_called_ = false;
+    batch_left_ = 0; // it may be a sleeper's
   }
   /// It found nothing to give to the consumer.
   void note_wait() {
@@ -194,8 +196,11 @@ class dispatcher {
       target_ = &slot;
     }
     if (fewest == SIZE_MAX) return false;
+    sleepers_heard_ = sleepers_called_;
     const std::size_t results_that_fit = target_->channel().results.size() / 4 / (target_->usual_result_bytes() + 1);
-    const std::size_t largest = std::clamp<std::size_t>(results_that_fit, 1, largest_batch);
+    const std::size_t part_of_queue =
+        std::max<std::size_t>(target_->depth() / 4, 1); // more, and a small window has one worker
+    const std::size_t largest = std::clamp<std::size_t>(results_that_fit, 1, std::min(part_of_queue, largest_batch));
     const std::size_t depth = target_->depth(left_for_each_);
     const std::size_t wanted = depth > fewest ? depth - fewest : 0;
     batch_left_ = std::clamp<std::size_t>(wanted / 2, 1, largest);
@@ -220,6 +225,7 @@ class dispatcher {
   std::size_t batch_left_ = 0;
   wait_share waits_;
   bool sleepers_called_ = false;
+  bool sleepers_heard_ = false;   ///< called, and somebody was chosen since
   bool any_went_without_ = false; ///< a worker that sleeps, of a task that it could have had
 };
 

@@ -58,7 +58,7 @@ class worker_slot {
     tasks_->new_map(map);
   }
 
-  /// Whether waking the worker takes as long as dozens of its tasks. False until that is known.
+  /// As base::queue_depth knows them.
   bool has_short_tasks() const { return depth_.is_of_short_tasks(); }
   /// Whether it must be woken for a task, or is not there yet, and will not be woken anyway.
   bool is_asleep() const {
