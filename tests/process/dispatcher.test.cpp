@@ -31,6 +31,9 @@ class stay_here {
   int cpu_ = ::sched_getcpu();
 };
 
+constexpr std::chrono::nanoseconds short_task{10}, usual_task = std::chrono::microseconds(100),
+                                                   long_task = std::chrono::milliseconds(1);
+
 /// A dispatcher whose two workers are played by the test.
 struct two_workers {
   static constexpr std::size_t ring_bytes = 64 << 10;
@@ -45,14 +48,14 @@ struct two_workers {
     for (worker_slot& slot : tasks.slots()) slot.state = slot_state::running;
     tasks.begin_map({.argument_bytes = sizeof(int)});
   }
+  /// Both are known to take so long for a task.
+  explicit two_workers(std::chrono::nanoseconds each) : two_workers() {
+    for (worker_slot& slot : tasks.slots()) {
+      slot.channel().status->add_work(1000, 1000 * each);
+      slot.learn_depth();
+    }
+  }
 
-  static void learn_task_time(worker_slot& slot, std::chrono::nanoseconds each) {
-    slot.channel().status->add_work(1000, 1000 * each);
-    slot.learn_depth();
-  }
-  void all_have_short_tasks() {
-    for (worker_slot& slot : tasks.slots()) learn_task_time(slot, std::chrono::nanoseconds(10));
-  }
   void fall_asleep(worker_slot& slot, int cpu) {
     slot.channel().status->slept_on = cpu;
     slot.channel().status->sleep_begins(false);
@@ -79,8 +82,7 @@ struct two_workers {
 } // namespace
 
 TEST_CASE("a short task goes to a worker that is awake rather than to one that must be woken") {
-  two_workers the;
-  the.all_have_short_tasks();
+  two_workers the(short_task);
   the.fall_asleep(the.second, the.elsewhere());
   the.submit(1000);
   REQUIRE(the.first.outstanding().size() == 1000);
@@ -88,8 +90,7 @@ TEST_CASE("a short task goes to a worker that is awake rather than to one that m
 }
 
 TEST_CASE("a worker that sleeps is not woken for short tasks where one that is awake has its fill") {
-  two_workers the;
-  the.all_have_short_tasks();
+  two_workers the(short_task);
   the.fall_asleep(the.second, the.elsewhere());
   const std::size_t n = the.submit_all_there_is_room_for();
   REQUIRE(n == the.first.outstanding().size());
@@ -100,8 +101,7 @@ TEST_CASE("a worker that sleeps is not woken for short tasks where one that is a
 }
 
 TEST_CASE("workers that sleep have tasks from when the host calls them until it has looked again") {
-  two_workers the;
-  the.all_have_short_tasks();
+  two_workers the(short_task);
   the.fall_asleep(the.second, the.elsewhere());
   the.submit(100);
   REQUIRE(the.tasks.call_sleepers());
@@ -115,8 +115,7 @@ TEST_CASE("workers that sleep have tasks from when the host calls them until it 
 }
 
 TEST_CASE("a call lasts until there is something to be given") {
-  two_workers the;
-  the.all_have_short_tasks();
+  two_workers the(short_task);
   the.fall_asleep(the.second, the.elsewhere());
   the.submit(100);
   REQUIRE(the.tasks.call_sleepers());
@@ -127,8 +126,7 @@ TEST_CASE("a call lasts until there is something to be given") {
 }
 
 TEST_CASE("no worker has gone without a task where all are awake") {
-  two_workers the;
-  the.all_have_short_tasks();
+  two_workers the(short_task);
   the.submit_all_there_is_room_for();
   REQUIRE(the.first.has_tasks());
   REQUIRE(the.second.has_tasks());
@@ -136,8 +134,7 @@ TEST_CASE("no worker has gone without a task where all are awake") {
 }
 
 TEST_CASE("of workers that all sleep, one that does not sleep on the host's processor is woken") {
-  two_workers the;
-  the.all_have_short_tasks();
+  two_workers the(short_task);
   the.fall_asleep(the.first, the.place.cpu());
   the.fall_asleep(the.second, the.elsewhere());
   the.submit(1000);
@@ -146,8 +143,7 @@ TEST_CASE("of workers that all sleep, one that does not sleep on the host's proc
 }
 
 TEST_CASE("a worker that will be woken for a task gets the next ones, too") {
-  two_workers the;
-  the.all_have_short_tasks();
+  two_workers the(short_task);
   the.fall_asleep(the.first, the.elsewhere());
   the.fall_asleep(the.second, the.elsewhere());
   the.submit(2000);
@@ -155,26 +151,18 @@ TEST_CASE("a worker that will be woken for a task gets the next ones, too") {
   REQUIRE(only_one);
 }
 
-TEST_CASE("a long task goes to the worker with the fewest, awake or not") {
-  two_workers the;
-  for (worker_slot& slot : the.tasks.slots()) two_workers::learn_task_time(slot, std::chrono::milliseconds(1));
-  the.fall_asleep(the.second, the.place.cpu());
-  the.submit(2);
-  REQUIRE(the.first.outstanding().size() == 1);
-  REQUIRE(the.second.outstanding().size() == 1);
-}
-
-TEST_CASE("tasks of a length that is not known go to all workers, awake or not") {
-  two_workers the;
-  the.fall_asleep(the.second, the.place.cpu());
-  the.submit(2);
-  REQUIRE(the.first.outstanding().size() == 1);
-  REQUIRE(the.second.outstanding().size() == 1);
+TEST_CASE("tasks that are long, or may be, go to the worker with the fewest, awake or not") {
+  two_workers known(long_task), unknown;
+  for (two_workers* const the : {&known, &unknown}) {
+    the->fall_asleep(the->second, the->place.cpu());
+    the->submit(2);
+    REQUIRE(the->first.outstanding().size() == 1);
+    REQUIRE(the->second.outstanding().size() == 1);
+  }
 }
 
 TEST_CASE("a host that waits again and again has the sleepers help, though each wait is short") {
-  two_workers the;
-  the.all_have_short_tasks();
+  two_workers the(short_task);
   the.fall_asleep(the.second, the.elsewhere());
   the.submit(100);
   for (int i = 0; i < 2; ++i) {
@@ -193,20 +181,12 @@ TEST_CASE("a host that waits again and again has the sleepers help, though each 
 }
 
 TEST_CASE("a map of many tasks has long queues, and short ones when few are left") {
-  two_workers the;
-  for (worker_slot& slot : the.tasks.slots()) two_workers::learn_task_time(slot, std::chrono::microseconds(100));
-  const std::size_t usual = the.submit_all_there_is_room_for();
-
-  two_workers known;
-  for (worker_slot& slot : known.tasks.slots()) two_workers::learn_task_time(slot, std::chrono::microseconds(100));
-  known.tasks.expect(1000);
-  const std::size_t at_first = known.submit_all_there_is_room_for();
-  REQUIRE(at_first > 3 * usual);
-
-  two_workers few;
-  for (worker_slot& slot : few.tasks.slots()) two_workers::learn_task_time(slot, std::chrono::microseconds(100));
-  few.tasks.expect(30);
-  const std::size_t near_the_end = few.submit_all_there_is_room_for();
+  two_workers not_known(usual_task), many_left(usual_task), few_left(usual_task);
+  many_left.tasks.expect(1000);
+  few_left.tasks.expect(30);
+  const std::size_t usual = not_known.submit_all_there_is_room_for();
+  REQUIRE(many_left.submit_all_there_is_room_for() > 3 * usual);
+  const std::size_t near_the_end = few_left.submit_all_there_is_room_for();
   REQUIRE(near_the_end < usual);
   REQUIRE(near_the_end >= 4);
 }
@@ -239,8 +219,7 @@ TEST_CASE("what a worker without tasks is given between two looks at the workers
 }
 
 TEST_CASE("a worker is among those with tasks as long as it has any, and once only") {
-  two_workers the;
-  the.all_have_short_tasks();
+  two_workers the(short_task);
   the.submit(3000);
   REQUIRE(the.tasks.with_tasks().size() == 2);
   while (the.first.has_tasks()) the.first.tasks().answered(the.first.outstanding().n_in_oldest_frame());
