@@ -44,6 +44,15 @@ bool is_whole(const shm::frame& frame) {
   return true;
 }
 
+/// The next frame, which must be there and whole, is read and given back.
+void take(shm::ring_reader& ring) {
+  const auto frame = ring.peek();
+  REQUIRE(frame);
+  REQUIRE(is_whole(*frame));
+  ring.pop();
+  ring.publish();
+}
+
 } // namespace
 
 TEST_CASE("frames come out of a ring as they went in") {
@@ -98,13 +107,9 @@ TEST_CASE("the largest payload finds room in an empty ring wherever its position
   auto reader = ring.reader();
   for (std::uint64_t step = 0; step < 200; ++step) {
     REQUIRE(put(writer, step, step % 40));
-    REQUIRE(reader.peek());
-    reader.pop();
-    reader.publish();
+    take(reader);
     REQUIRE(put(writer, 1000 + step, shm::largest_payload(size)));
-    REQUIRE(is_whole(reader.peek().value()));
-    reader.pop();
-    reader.publish();
+    take(reader);
   }
 }
 
@@ -240,11 +245,7 @@ TEST_CASE("whoever asks for little room and then needs much gets it, wherever th
       REQUIRE(writer.reserve(8)); // and forgotten
       REQUIRE(writer.reserve(shm::largest_payload(bytes)));
       REQUIRE(put(writer, ticket, step));
-      const auto frame = reader.peek();
-      REQUIRE(frame);
-      REQUIRE(is_whole(*frame));
-      reader.pop();
-      reader.publish();
+      take(reader);
     }
   }
 }
@@ -280,11 +281,7 @@ TEST_CASE("a reservation for which there is no room leaves the one before it as 
     auto reader = ring.reader();
     for (std::uint64_t ticket = 0; ticket < n; ++ticket) {
       REQUIRE(put(writer, ticket, 56));
-      if (n - ticket > 3) {
-        REQUIRE(reader.peek());
-        reader.pop();
-        reader.publish();
-      }
+      if (n - ticket > 3) take(reader);
     }
     const auto room = writer.reserve(56);
     REQUIRE(room);
